@@ -1,0 +1,1 @@
+"""The ground: forms that every room speaks, and nothing that knows a room."""
