@@ -1,0 +1,73 @@
+"""Assembly of the application: routers, pages and problems inside the envelope; it knows no service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import Route
+
+from api import description, health, problems
+from api.envelope import Envelope
+from api.pages import docs, home, problem, render
+from api.pages.home import Home
+from api.site import Site
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the application is put together from; `context` is handed to the calls unopened."""
+
+    site: Site
+    routers: Sequence[APIRouter]
+    context: object
+    is_ready: Callable[[], bool]
+    home: Callable[[], Home]
+    status_routes: Sequence[Route] = ()
+    lifespan: Lifespan | None = None
+
+
+def assemble(parts: Parts) -> Envelope:
+    """The whole ASGI application."""
+    app = bare(parts.routers, is_ready=parts.is_ready, lifespan=parts.lifespan)
+    app.state.site = parts.site
+    app.state.context = parts.context
+    problems.install(app)
+    spec = description.describe(app)
+    templates = render.templates()
+    app.router.routes += [
+        home.route(templates, facts=parts.home),
+        docs.route(templates, spec=spec),
+        description.route(description.to_yaml(spec)),
+        render.style_route(),
+        *problem.routes(templates, titles=parts.site.titles),
+        *parts.status_routes,
+    ]
+    return Envelope(app, site=parts.site)
+
+
+def bare(
+    routers: Sequence[APIRouter], *, is_ready: Callable[[], bool] = bool, lifespan: Lifespan | None = None
+) -> FastAPI:
+    """The application as far as its description knows it."""
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        generate_unique_id_function=_operation_id,
+    )
+    for router in (*routers, health.router(is_ready=is_ready)):
+        app.include_router(router)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

@@ -1,0 +1,121 @@
+"""The API's description (OpenAPI 3.1), made from the application."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import yaml
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import RouteContext, iter_route_contexts
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.bodies import JsonBody, reference
+from api.problems import MEDIA_TYPE, Problem
+from api.submission import MessageBody
+
+MEDIA: Final = "application/yaml"
+VERSION: Final = "1"
+DESCRIPTION: Final = """\
+A campus certificate authority for S/MIME, and the service that signs and verifies mail with its certificates.
+
+Every call but the public ones takes `Authorization: Bearer ms_live_...`. Every answer carries `X-Request-Id`. Every
+answer of 400 and above is a `Problem` (RFC 9457), whose `type` is a page that says what to do. Times are UTC.
+"""
+_TEMPLATE: Final = "#/components/schemas/{model}"
+_PROBLEM: Final = {"$ref": "#/components/responses/Problem"}
+_DocumentedBody = JsonBody[Any] | MessageBody[Any]
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The description of all that the application serves under /v1, and of its health."""
+    spec = get_openapi(
+        title="Mailseal",
+        version=VERSION,
+        openapi_version="3.1.0",
+        description=DESCRIPTION,
+        routes=app.routes,
+        servers=[{"url": "/"}],
+    )
+    components = spec.setdefault("components", {})
+    schemas: dict[str, Any] = components.setdefault("schemas", {})
+    for surplus in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(surplus, None)
+    _add_models(schemas, [Problem])
+    components["responses"] = {
+        "Problem": {"description": "A problem (RFC 9457)", "content": {MEDIA_TYPE: {"schema": reference(Problem)}}}
+    }
+    bodies = dict(_bodies(app))
+    for path, methods in spec["paths"].items():
+        for method, operation in methods.items():
+            _add_problems(operation)
+            if (body := bodies.get((path, method))) is not None:
+                _add_body(operation, body)
+                _add_models(schemas, list(body.models()))
+    return spec
+
+
+def to_yaml(spec: dict[str, Any]) -> str:
+    """The description as text that stays the same as long as the application does."""
+    # Through JSON, so that what is used twice is written twice: aliases are lawful YAML that few readers expect.
+    return yaml.safe_dump(json.loads(json.dumps(spec)), sort_keys=True, allow_unicode=True, width=120)
+
+
+def route(text: str) -> Route:
+    """The route that serves the description."""
+    content = text.encode()
+
+    async def openapi_yaml(_request: object) -> Response:
+        return Response(content, media_type=MEDIA)
+
+    return Route("/openapi.yaml", openapi_yaml)
+
+
+def _bodies(app: FastAPI) -> Iterator[tuple[tuple[str, str], _DocumentedBody]]:
+    for context in iter_route_contexts(app.routes):
+        dependant = getattr(context, "dependant", None)
+        if isinstance(dependant, Dependant):
+            for body in _bodies_of(dependant):
+                for method in context.methods or ():
+                    yield (_path(context), method.lower()), body
+
+
+def _bodies_of(dependant: Dependant) -> Iterator[_DocumentedBody]:
+    owner = getattr(dependant.call, "__self__", None)
+    if isinstance(owner, JsonBody | MessageBody):
+        yield owner
+    for inner in dependant.dependencies:
+        yield from _bodies_of(inner)
+
+
+def _path(context: RouteContext) -> str:
+    return context.path_format or context.path or ""
+
+
+def _add_problems(operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    if responses.get("422", {}).get("description") == "Validation Error":
+        del responses["422"]
+    responses.setdefault("4XX", _PROBLEM)
+    responses.setdefault("5XX", _PROBLEM)
+
+
+def _add_body(operation: dict[str, Any], body: _DocumentedBody) -> None:
+    operation["requestBody"] = {"required": True, "content": body.content()}
+    for name, schema in body.parameters().items():
+        operation.setdefault("parameters", []).append(
+            {"name": name, "in": "query", "required": False, "schema": schema}
+        )
+
+
+def _add_models(schemas: dict[str, Any], models: list[type[BaseModel]]) -> None:
+    _, made = models_json_schema([(model, "validation") for model in models], ref_template=_TEMPLATE)
+    for name, schema in made["$defs"].items():
+        if schemas.setdefault(name, schema) != schema:
+            raise ValueError(f"two models are called {name}: give one of them another name")

@@ -1,0 +1,185 @@
+"""The API's description as a page, made on the server from openapi.yaml's own data; nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.pages import render
+
+_PREFIX: Final = "#/components/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A parameter of a call, or a member of an object."""
+
+    name: str
+    place: str
+    kind: str
+    required: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a request or an answer holds in one media type."""
+
+    media: str
+    kind: str
+    model: str | None
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a call answers with one status."""
+
+    status: str
+    text: str
+    contents: tuple[Content, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One call."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    paragraphs: tuple[str, ...]
+    public: bool
+    parameters: tuple[Member, ...]
+    bodies: tuple[Content, ...]
+    answers: tuple[Answer, ...]
+
+
+def route(environment: Environment, *, spec: Mapping[str, Any]) -> Route:
+    """The route; the page is made once."""
+    groups: dict[str, list[Operation]] = {}
+    for tag, operation in operations(spec):
+        groups.setdefault(tag, []).append(operation)
+    models = [(name, _members(schema)) for name, schema in sorted(_schemas(spec).items())]
+    paragraphs = _paragraphs(spec["info"].get("description", ""))
+    made = render.page(environment, "docs.html", groups=groups, models=models, paragraphs=paragraphs)
+
+    async def docs(_request: Request) -> Response:
+        return made
+
+    return Route("/docs", docs)
+
+
+def operations(spec: Mapping[str, Any]) -> Iterator[tuple[str, Operation]]:
+    """All calls with the group that each belongs to."""
+    for path, methods in spec["paths"].items():
+        for method, operation in methods.items():
+            yield (operation.get("tags") or ["other"])[0], _operation(operation, method=method, path=path, spec=spec)
+
+
+def _operation(operation: Mapping[str, Any], *, method: str, path: str, spec: Mapping[str, Any]) -> Operation:
+    return Operation(
+        name=operation["operationId"],
+        method=method.upper(),
+        path=path,
+        summary=operation.get("summary", ""),
+        paragraphs=_paragraphs(operation.get("description", "")),
+        public=not operation.get("security"),
+        parameters=tuple(_parameter(parameter) for parameter in operation.get("parameters", ())),
+        bodies=_contents(operation.get("requestBody", {})),
+        answers=tuple(
+            _answer(status, answer, spec=spec)
+            for status, answer in operation["responses"].items()
+            if status[1:] != "XX"
+        ),
+    )
+
+
+def _answer(status: str, answer: Mapping[str, Any], *, spec: Mapping[str, Any]) -> Answer:
+    answer = _resolve(answer, spec=spec)
+    return Answer(status=status, text=answer.get("description", ""), contents=_contents(answer))
+
+
+def _contents(holder: Mapping[str, Any]) -> tuple[Content, ...]:
+    return tuple(_content(media, held) for media, held in holder.get("content", {}).items())
+
+
+def _content(media: str, held: Mapping[str, Any]) -> Content:
+    schema = held.get("schema", {})
+    return Content(media=media, kind=kind(schema), model=_model(schema), members=_members(schema))
+
+
+def _parameter(parameter: Mapping[str, Any]) -> Member:
+    schema = parameter.get("schema", {})
+    return Member(
+        name=parameter["name"],
+        place=parameter["in"],
+        kind=kind(schema),
+        required=parameter.get("required", False),
+        text=parameter.get("description") or schema.get("description", ""),
+    )
+
+
+def _members(schema: Mapping[str, Any]) -> tuple[Member, ...]:
+    if _model(schema) is not None:
+        return ()  # it stands below, under its name
+    required = schema.get("required", ())
+    return tuple(
+        Member(name=name, place="", kind=kind(held), required=name in required, text=held.get("description", ""))
+        for name, held in schema.get("properties", {}).items()
+    )
+
+
+def kind(schema: Mapping[str, Any]) -> str:
+    """A schema in a few words."""
+    if (name := _model(schema)) is not None:
+        return name
+    if "enum" in schema:
+        return " or ".join(str(value) for value in schema["enum"])
+    if "const" in schema:
+        return str(schema["const"])
+    if "anyOf" in schema:
+        return " or ".join(kind(choice) for choice in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"list of {kind(schema.get('items', {}))}"
+    words = [schema.get("format") or schema.get("type", "anything"), _bounds(schema), _preset(schema)]
+    return ", ".join(word for word in words if word)
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    if "minimum" in schema and "maximum" in schema:
+        return f"{schema['minimum']} to {schema['maximum']}"
+    return ""
+
+
+def _preset(schema: Mapping[str, Any]) -> str:
+    return f"default {schema['default']}" if schema.get("default") is not None else ""
+
+
+def _model(schema: Mapping[str, Any]) -> str | None:
+    reference: str = schema.get("$ref", "")
+    return reference.rpartition("/")[2] or None
+
+
+def _schemas(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    schemas: Mapping[str, Any] = spec.get("components", {}).get("schemas", {})
+    return schemas
+
+
+def _resolve(holder: Mapping[str, Any], *, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = holder.get("$ref")
+    if reference is None:
+        return holder
+    section, _, name = reference.removeprefix(_PREFIX).partition("/")
+    found: Mapping[str, Any] = spec["components"][section][name]
+    return found
+
+
+def _paragraphs(text: str) -> tuple[str, ...]:
+    return tuple(" ".join(piece.split()) for piece in text.split("\n\n") if piece.strip())

@@ -1,0 +1,28 @@
+"""Site, what the door knows about itself: its address, the titles of its problems, its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette.requests import HTTPConnection
+
+MESSAGE_OCTETS: Final = 25 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """`public_url` has no slash at its end; `message_octets` bounds a decoded message; the rest is in seconds."""
+
+    public_url: str
+    titles: Mapping[str, str] = field(default_factory=dict)
+    message_octets: int = MESSAGE_OCTETS
+    body_silence: float = 30.0
+    body_duration: float = 600.0
+
+
+def site_of(connection: HTTPConnection) -> Site:
+    """The site that serves this request."""
+    site: Site = connection.app.state.site
+    return site
