@@ -1,0 +1,1 @@
+"""The door for terminals: speaks commands, and decides nothing."""

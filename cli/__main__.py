@@ -1,0 +1,7 @@
+"""`python -m cli` is `mailseal`, for where the command is not installed."""
+
+from __future__ import annotations
+
+from cli.main import main
+
+main()

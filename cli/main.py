@@ -1,0 +1,64 @@
+"""`mailseal <noun> <verb>`: exit 0 is a yes, 1 a no, 2 could not run."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from cli import files, init, remote, serve, terminal
+from cli.terminal import COULD_NOT_RUN, NO, Stop
+from formats.errors import NotReady, Refusal
+from services.settings import SettingsWrong
+
+app = typer.Typer(
+    name="mailseal",
+    help="A campus CA for S/MIME, and the service that signs and verifies mail with its certificates.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.init)
+app.command("serve")(serve.serve)
+app.command("migrate")(init.migrate)
+app.command("sign")(files.sign)
+app.command("verify")(files.verify)
+app.command("revoke")(remote.revoke)
+app.add_typer(remote.certificates, name="certificates")
+app.add_typer(remote.identities, name="identities")
+app.add_typer(remote.api_keys, name="api-keys")
+app.add_typer(remote.root, name="root")
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns its exit code. Nothing but our own words reaches the terminal."""
+    try:
+        returned = app(arguments, standalone_mode=False)
+    except Stop as stopped:
+        terminal.fail(stopped.message, hint=stopped.hint)
+        return stopped.exit_code
+    except SettingsWrong as refusal:
+        for error in refusal.errors:
+            terminal.fail(error)
+        terminal.fail("the settings cannot be used", hint=refusal.hint)
+        return COULD_NOT_RUN
+    except Refusal as refusal:
+        terminal.fail(refusal.detail, hint=refusal.hint)
+        return COULD_NOT_RUN if isinstance(refusal, NotReady) else NO
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.Abort:
+        terminal.fail("stopped")
+        return COULD_NOT_RUN
+    except click.ClickException as error:
+        terminal.fail(error.format_message(), hint="see mailseal --help")
+        return COULD_NOT_RUN
+    return returned if isinstance(returned, int) else 0

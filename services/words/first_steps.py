@@ -1,0 +1,35 @@
+"""The lines to paste into a shell: sign a message, verify it, revoke the key, see the verdict change."""
+
+from __future__ import annotations
+
+import shlex
+
+_LINES = r"""
+# Paste these lines into a shell, as often as you like.
+URL={url}; KEY=$(cat {key_file})
+# 1. an identity: a department's mailbox with its keys, kept by Mailseal
+curl -sS "$URL/v1/identities" -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' \
+     -d '{{"mailbox": "notices@campus.example"}}' -o identity.json
+# 2. a message of today, signed
+printf 'From: Notices <notices@campus.example>\nTo: all@campus.example\nSubject: Library\nDate: %s\n\nClosed on Friday.\n' \
+     "$(LC_ALL=C date '+%a, %d %b %Y %H:%M:%S %z')" > notice.eml
+curl -sS "$URL/v1/sign" -H "Authorization: Bearer $KEY" -H 'Content-Type: message/rfc822' \
+     --data-binary @notice.eml -o signed.eml
+# 3. its verdict, then that of an altered copy
+curl -sS "$URL/v1/verify" -H "Authorization: Bearer $KEY" -H 'Content-Type: message/rfc822' \
+     -H 'Accept: text/plain' --data-binary @signed.eml
+sed 's/Friday/Monday/' signed.eml | curl -sS "$URL/v1/verify" -H "Authorization: Bearer $KEY" \
+     -H 'Content-Type: message/rfc822' -H 'Accept: text/plain' --data-binary @-
+# 4. the key is stolen: revoke it, and ask again
+curl -sS "$URL/v1/identities/notices@campus.example/revocation" -H "Authorization: Bearer $KEY" \
+     -H 'Content-Type: application/json' -d '{{"reason": "keyCompromise"}}' -o revoked.json
+curl -sS "$URL/v1/verify" -H "Authorization: Bearer $KEY" -H 'Content-Type: message/rfc822' \
+     -H 'Accept: text/plain' --data-binary @signed.eml
+# 5. new keys, so that the department can sign again
+curl -sS -X POST "$URL/v1/identities/notices@campus.example/renewal" -H "Authorization: Bearer $KEY" -o identity.json
+"""
+
+
+def lines(url: str, *, key_file: str) -> str:
+    """The lines for the service at this URL, with the API key in this file."""
+    return _LINES.format(url=shlex.quote(url), key_file=shlex.quote(key_file))

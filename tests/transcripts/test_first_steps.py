@@ -1,0 +1,50 @@
+"""The lines that are printed, and those of the README, do what they say: pasted into a shell, twice."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.words import first_steps
+from tests.house.source import ROOT
+from tests.served import Served, serve
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serve(tmp_path_factory.mktemp("service")) as served:
+        yield served
+
+
+def paste(lines: str, *, folder: Path) -> str:
+    ran = subprocess.run(["bash", "-e"], input=lines.encode(), cwd=folder, capture_output=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout.decode()
+
+
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_printed_lines_work_pasted_twice(service: Served, tmp_path: Path, time: str) -> None:
+    shown = paste(first_steps.lines(service.url, key_file=str(service.key_file)), folder=tmp_path)
+    verdicts = re.findall(r"^(valid|invalid|indeterminate|not signed):", shown, re.MULTILINE)
+    assert verdicts == ["valid", "invalid", "invalid"], f"the {time} time: {shown}"
+    assert "(message_altered)" in shown
+    assert "(signer_revoked)" in shown
+
+
+def test_service_prints_just_these_lines(service: Served) -> None:
+    assert first_steps.lines(service.url, key_file=str(service.key_file.resolve())).strip() in service.log
+
+
+def test_readme_commands_run_and_show_what_they_say(service: Served, tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    signed, forged = (block for block in blocks if "curl" in block)
+    here = signed.replace("localhost:8000", service.url.removeprefix("http://")).replace(
+        "data/admin.key", str(service.key_file)
+    )
+    shown = paste(here + forged.replace("localhost:8000", service.url.removeprefix("http://")), folder=tmp_path)
+    expected = re.search(r"^```text\n(invalid.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert expected is not None
+    assert expected.group(1).strip() in shown
