@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -16,21 +17,26 @@ from api.pages.home import Home
 from api.routers import ROUTERS
 from api.site import Site
 from formats.errors import Refusal
-from services import publication, start
+from services import founding, jobs, publication, start
 from services import status as published
 from services.context import Context
 from services.words import first_steps
 
 
 def create_app(context: Context, *, titles: Mapping[str, str]) -> Envelope:
-    """The ASGI application; it closes the context when it ends."""
+    """The ASGI application; it runs the timetable of jobs while it serves, and closes the context when it ends."""
     settings = context.settings
     site = Site(public_url=settings.public_url, titles=titles, message_octets=settings.message_limit)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
-        start.close_context(context)
+        timetable = jobs.Timetable(context)
+        timetable.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(timetable.stop)
+            start.close_context(context)
 
     return assemble(
         Parts(
@@ -48,24 +54,23 @@ def create_app(context: Context, *, titles: Mapping[str, str]) -> Envelope:
 def is_ready(context: Context) -> bool:
     """Whether every endpoint answers: the database does, and there are a CRL and an OCSP delegate."""
     try:
-        with context.database.read(timeout=1.0) as read:
-            published.crl(read, context.issuers.issuing.id, at=context.clock())
+        return publication.is_ready(context)
     except Refusal as refusal:
         structlog.get_logger("api").warning("not_ready", problem=refusal.code)
         return False
-    return True
 
 
 def home(context: Context) -> Home:
-    """What the page at / shows."""
+    """What the page at / shows; in the demo its lines name the file with the first API key, wherever that is."""
     campus = context.issuers.campus
+    key_file = str(founding.admin_key_file(context.settings).resolve()) if campus.demo else founding.ADMIN_KEY
     return Home(
         campus_name=campus.campus_name,
         demo=campus.demo,
         mail_domains=campus.mail_domains,
         root_name=context.issuers.root.subject,
         root_sha256=context.issuers.root.sha256,
-        lines=first_steps.lines(context.settings.public_url, key_file="admin.key"),
+        lines=first_steps.lines(context.settings.public_url, key_file=key_file),
         help_url=context.settings.help_url,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import cache, partial
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -38,12 +39,13 @@ def assemble(parts: Parts) -> Envelope:
     app.state.site = parts.site
     app.state.context = parts.context
     problems.install(app)
-    spec = description.describe(app)
+    # Made when first asked for: it takes longer than all the rest of a start.
+    spec = cache(partial(description.describe, app))
     templates = render.templates()
     app.router.routes += [
         home.route(templates, facts=parts.home),
         docs.route(templates, spec=spec),
-        description.route(description.to_yaml(spec)),
+        description.route(spec),
         render.style_route(),
         *problem.routes(templates, titles=parts.site.titles),
         *parts.status_routes,

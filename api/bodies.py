@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -17,8 +17,9 @@ M = TypeVar("M", bound=BaseModel)
 JSON = "application/json"
 
 
+@runtime_checkable
 class DocumentedBody(Protocol):
-    """A body that describes itself; `Depends(body.read)` puts it into a call, and api/openapi finds it there."""
+    """A body that describes itself; `Depends(body.read)` puts it into a call, and api/description finds it there."""
 
     def content(self) -> dict[str, dict[str, Any]]:
         """The OpenAPI media type objects, by media type."""

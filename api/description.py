@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, Final
 
 import yaml
@@ -13,12 +14,13 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.bodies import JsonBody, reference
+from api.bodies import JSON, DocumentedBody, reference
+from api.examples import example_of
 from api.problems import MEDIA_TYPE, Problem
-from api.submission import MessageBody
 
 MEDIA: Final = "application/yaml"
 VERSION: Final = "1"
@@ -30,7 +32,6 @@ answer of 400 and above is a `Problem` (RFC 9457), whose `type` is a page that s
 """
 _TEMPLATE: Final = "#/components/schemas/{model}"
 _PROBLEM: Final = {"$ref": "#/components/responses/Problem"}
-_DocumentedBody = JsonBody[Any] | MessageBody[Any]
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -54,10 +55,14 @@ def describe(app: FastAPI) -> dict[str, Any]:
     bodies = dict(_bodies(app))
     for path, methods in spec["paths"].items():
         for method, operation in methods.items():
-            _add_problems(operation)
+            _add_words(operation)
             if (body := bodies.get((path, method))) is not None:
                 _add_body(operation, body)
                 _add_models(schemas, list(body.models()))
+            _add_problems(operation)
+    _add_examples(spec)
+    _drop_titles(spec["paths"])
+    _drop_titles(schemas)
     return spec
 
 
@@ -67,17 +72,20 @@ def to_yaml(spec: dict[str, Any]) -> str:
     return yaml.safe_dump(json.loads(json.dumps(spec)), sort_keys=True, allow_unicode=True, width=120)
 
 
-def route(text: str) -> Route:
-    """The route that serves the description."""
-    content = text.encode()
+def route(spec: Callable[[], dict[str, Any]]) -> Route:
+    """The route that serves the description; its text is made when it is first asked for, in a thread."""
+
+    @cache
+    def content() -> bytes:
+        return to_yaml(spec()).encode()
 
     async def openapi_yaml(_request: object) -> Response:
-        return Response(content, media_type=MEDIA)
+        return Response(await run_in_threadpool(content), media_type=MEDIA)
 
     return Route("/openapi.yaml", openapi_yaml)
 
 
-def _bodies(app: FastAPI) -> Iterator[tuple[tuple[str, str], _DocumentedBody]]:
+def _bodies(app: FastAPI) -> Iterator[tuple[tuple[str, str], DocumentedBody]]:
     for context in iter_route_contexts(app.routes):
         dependant = getattr(context, "dependant", None)
         if isinstance(dependant, Dependant):
@@ -86,9 +94,9 @@ def _bodies(app: FastAPI) -> Iterator[tuple[tuple[str, str], _DocumentedBody]]:
                     yield (_path(context), method.lower()), body
 
 
-def _bodies_of(dependant: Dependant) -> Iterator[_DocumentedBody]:
+def _bodies_of(dependant: Dependant) -> Iterator[DocumentedBody]:
     owner = getattr(dependant.call, "__self__", None)
-    if isinstance(owner, JsonBody | MessageBody):
+    if isinstance(owner, DocumentedBody):
         yield owner
     for inner in dependant.dependencies:
         yield from _bodies_of(inner)
@@ -98,15 +106,73 @@ def _path(context: RouteContext) -> str:
     return context.path_format or context.path or ""
 
 
+def _add_words(operation: dict[str, Any]) -> None:
+    """The first paragraph of the docstring is the summary, the rest the description; who needs no key is told so."""
+    summary, _, rest = operation.pop("description", "").partition("\n\n")
+    operation["summary"] = " ".join(summary.split()).removesuffix(".")
+    if rest:
+        operation["description"] = rest
+    operation.setdefault("security", [])
+
+
 def _add_problems(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if responses.get("422", {}).get("description") == "Validation Error":
         del responses["422"]
-    responses.setdefault("4XX", _PROBLEM)
-    responses.setdefault("5XX", _PROBLEM)
+    for status in _problem_statuses(operation):
+        responses.setdefault(status, _PROBLEM)
+    for status, answer in responses.items():
+        if status[0] in "45" and "content" not in answer and "$ref" not in answer:
+            answer["content"] = {MEDIA_TYPE: {"schema": reference(Problem)}}
 
 
-def _add_body(operation: dict[str, Any], body: _DocumentedBody) -> None:
+def _problem_statuses(operation: dict[str, Any]) -> Iterator[str]:
+    """What may go wrong with a call by what it takes and gives; the open classes stand for all the rest."""
+    places = {parameter["in"] for parameter in operation.get("parameters", ())}
+    if "requestBody" in operation:
+        yield from ("400", "413", "415", "422")
+    if places:
+        yield from ("400", "422")
+    if operation["security"]:
+        yield from ("401", "403")
+    if "path" in places:
+        yield "404"
+    if any(len(answer.get("content", ())) > 1 for answer in operation["responses"].values()):
+        yield "406"
+    yield from ("4XX", "5XX")
+
+
+def _add_examples(spec: dict[str, Any]) -> None:
+    """An example for whatever is JSON, in requests and in answers."""
+    schemas = spec["components"]["schemas"]
+    for methods in spec["paths"].values():
+        for operation in methods.values():
+            for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
+                held = holder.get("content", {}).get(JSON)
+                if held is not None and "example" not in held:
+                    held["example"] = example_of(held["schema"], schemas=schemas)
+
+
+def _drop_titles(node: object) -> None:
+    """Without the titles that pydantic makes of names; a member called `title` has no text but a schema."""
+    if isinstance(node, dict):
+        if isinstance(node.get("title"), str) and node.keys() & {
+            "type",
+            "anyOf",
+            "$ref",
+            "enum",
+            "const",
+            "properties",
+        }:
+            del node["title"]
+        for value in node.values():
+            _drop_titles(value)
+    elif isinstance(node, list):
+        for value in node:
+            _drop_titles(value)
+
+
+def _add_body(operation: dict[str, Any], body: DocumentedBody) -> None:
     operation["requestBody"] = {"required": True, "content": body.content()}
     for name, schema in body.parameters().items():
         operation.setdefault("parameters", []).append(

@@ -7,13 +7,14 @@ import multiprocessing
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Final
 
+from api import log
 from api.app import create_app
 from api.envelope import Envelope
 from services import founding, start
-from services.settings import load_settings
+from services.settings import data_folder, load_settings
+from services.words.problems import TITLES
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -21,9 +22,10 @@ _PR_SET_PDEATHSIG: Final = 1
 def create() -> Envelope:
     """Open the context from the environment, and build the application around it."""
     _end_with_the_parent()
-    demo = founding.is_demo(Path(os.environ.get("MAILSEAL_DATA") or "data"))
-    context = start.open_context(load_settings(os.environ, demo=demo), demo=demo)
-    return create_app(context, titles={})
+    demo = founding.is_demo(data_folder(os.environ))
+    settings = load_settings(os.environ, demo=demo)
+    log.configure(settings.log_level)
+    return create_app(start.open_context(settings, demo=demo), titles=TITLES)
 
 
 def _end_with_the_parent() -> None:

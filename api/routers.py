@@ -6,4 +6,14 @@ from typing import Final
 
 from fastapi import APIRouter
 
-ROUTERS: Final[tuple[APIRouter, ...]] = ()
+from api import api_keys, audit, authorities, certificates, identities, me, messages
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    messages.router,
+    identities.router,
+    certificates.router,
+    authorities.router,
+    api_keys.router,
+    me.router,
+    audit.router,
+)

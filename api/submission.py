@@ -39,6 +39,9 @@ F = TypeVar("F", bound=BaseModel)
 FILES_OCTETS: Final = 32 * 1024 * 1024
 FILES: Final = 1_000
 IN_A_THREAD: Final = 256 * 1024
+EXAMPLE: Final = (
+    "From: notices@campus.example\r\nTo: all@campus.example\r\nSubject: Library\r\n\r\nClosed on Friday.\r\n"
+)
 _BLANKS: Final = re.compile(r"[\t\n\r ]+")
 
 
@@ -149,10 +152,19 @@ class MessageBody(Generic[F]):
         scalars = self.parameters()
         octets = {"type": "string", "contentMediaType": "application/octet-stream"}
         files = {name: {"type": "array", "items": octets, "maxItems": FILES} for name in self.files}
-        text = {"type": "string", "minLength": 1, "contentEncoding": "base64", "description": "base64 or base64url"}
+        text = {
+            "type": "string",
+            "minLength": 1,
+            "contentEncoding": "base64",
+            "description": "base64 or base64url",
+            "examples": [base64.b64encode(EXAMPLE.encode()).decode()],
+        }
         part = {"type": "string", "minLength": 1, "contentMediaType": Way.RAW.value}
         return {
-            Way.RAW.value: {"schema": {"type": "string", "minLength": 1, "description": "the message as it is"}},
+            Way.RAW.value: {
+                "schema": {"type": "string", "minLength": 1, "description": "the message as it is"},
+                "example": EXAMPLE,
+            },
             Way.FORM.value: {"schema": _closed_object({"message": part, **files, **scalars})},
             Way.JSON.value: {"schema": _closed_object({"message": text, **scalars})},
         }

@@ -9,7 +9,8 @@ import typer
 
 from cli import terminal
 from services import founding, start
-from services.founding import Founded, FoundingDeclined, Plan
+from services.charter import Plan
+from services.founding import Founded, FoundingDeclined
 from services.settings import Settings, data_folder, load_settings
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -227,7 +227,7 @@ def _add_local(body: dict[str, Any], expires_at: datetime | None) -> dict[str, o
                 scopes=tuple(body["scopes"]),
                 mailboxes=tuple(body["mailboxes"]),
                 cidrs=tuple(body["cidrs"]),
-                expires_at=expires_at.replace(tzinfo=start.UTC) if expires_at else None,
+                expires_at=expires_at.replace(tzinfo=UTC) if expires_at else None,
             ),
             request_id=f"local-{secrets.token_hex(8)}",
         )

@@ -74,4 +74,4 @@ def _run(settings: Settings, bound: socket.socket, *, workers: int) -> None:
     if workers == 1:
         uvicorn.Server(config).run(sockets=[bound])
     else:
-        Multiprocess(config, target=uvicorn.Server(config).run, sockets=[bound]).run()
+        Multiprocess(config, sockets=[bound]).run()

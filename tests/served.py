@@ -64,8 +64,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(folder: Path, *, port: int | None = None, workers: int = 1, **settings: str) -> Iterator[Served]:
-    """Start the service as `mailseal serve --init --demo` and stop it, and only it, at the end."""
+def serve(
+    folder: Path, *, port: int | None = None, workers: int = 1, key: str | None = None, **settings: str
+) -> Iterator[Served]:
+    """Start the service as `mailseal serve --init --demo` and stop it, and only it, at the end.
+
+    `key` is the API key for a second node, which has no first admin key of its own.
+    """
     chosen = port or free_port()
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MAILSEAL_")} | {
         "MAILSEAL_DATA": str(folder / "data"),
@@ -79,7 +84,7 @@ def serve(folder: Path, *, port: int | None = None, workers: int = 1, **settings
     url = f"http://localhost:{chosen}"
     try:
         _wait_until_ready(url, process, folder / "log")
-        key = (folder / "data" / "admin.key").read_text().strip()
+        key = key or (folder / "data" / "admin.key").read_text().strip()
         with httpx.Client(
             base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30, trust_env=False
         ) as client:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cache
+from typing import Any
 
 from jinja2 import Environment
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from api.pages import render
-
-_PREFIX: Final = "#/components/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,31 +59,39 @@ class Operation:
     parameters: tuple[Member, ...]
     bodies: tuple[Content, ...]
     answers: tuple[Answer, ...]
+    problems: tuple[str, ...]
 
 
-def route(environment: Environment, *, spec: Mapping[str, Any]) -> Route:
-    """The route; the page is made once."""
+def route(environment: Environment, *, spec: Callable[[], Mapping[str, Any]]) -> Route:
+    """The route; the page is made when it is first asked for, in a thread."""
+
+    @cache
+    def made() -> Response:
+        return _page(environment, spec())
+
+    async def docs(_request: Request) -> Response:
+        return await run_in_threadpool(made)
+
+    return Route("/docs", docs)
+
+
+def _page(environment: Environment, spec: Mapping[str, Any]) -> Response:
     groups: dict[str, list[Operation]] = {}
     for tag, operation in operations(spec):
         groups.setdefault(tag, []).append(operation)
     models = [(name, _members(schema)) for name, schema in sorted(_schemas(spec).items())]
     paragraphs = _paragraphs(spec["info"].get("description", ""))
-    made = render.page(environment, "docs.html", groups=groups, models=models, paragraphs=paragraphs)
-
-    async def docs(_request: Request) -> Response:
-        return made
-
-    return Route("/docs", docs)
+    return render.page(environment, "docs.html", groups=groups, models=models, paragraphs=paragraphs)
 
 
 def operations(spec: Mapping[str, Any]) -> Iterator[tuple[str, Operation]]:
     """All calls with the group that each belongs to."""
     for path, methods in spec["paths"].items():
         for method, operation in methods.items():
-            yield (operation.get("tags") or ["other"])[0], _operation(operation, method=method, path=path, spec=spec)
+            yield (operation.get("tags") or ["other"])[0], _operation(operation, method=method, path=path)
 
 
-def _operation(operation: Mapping[str, Any], *, method: str, path: str, spec: Mapping[str, Any]) -> Operation:
+def _operation(operation: Mapping[str, Any], *, method: str, path: str) -> Operation:
     return Operation(
         name=operation["operationId"],
         method=method.upper(),
@@ -94,15 +102,17 @@ def _operation(operation: Mapping[str, Any], *, method: str, path: str, spec: Ma
         parameters=tuple(_parameter(parameter) for parameter in operation.get("parameters", ())),
         bodies=_contents(operation.get("requestBody", {})),
         answers=tuple(
-            _answer(status, answer, spec=spec)
-            for status, answer in operation["responses"].items()
-            if status[1:] != "XX"
+            _answer(status, answer) for status, answer in operation["responses"].items() if "$ref" not in answer
+        ),
+        problems=tuple(
+            sorted(
+                status for status, answer in operation["responses"].items() if "$ref" in answer and status.isdecimal()
+            )
         ),
     )
 
 
-def _answer(status: str, answer: Mapping[str, Any], *, spec: Mapping[str, Any]) -> Answer:
-    answer = _resolve(answer, spec=spec)
+def _answer(status: str, answer: Mapping[str, Any]) -> Answer:
     return Answer(status=status, text=answer.get("description", ""), contents=_contents(answer))
 
 
@@ -170,15 +180,6 @@ def _model(schema: Mapping[str, Any]) -> str | None:
 def _schemas(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     schemas: Mapping[str, Any] = spec.get("components", {}).get("schemas", {})
     return schemas
-
-
-def _resolve(holder: Mapping[str, Any], *, spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = holder.get("$ref")
-    if reference is None:
-        return holder
-    section, _, name = reference.removeprefix(_PREFIX).partition("/")
-    found: Mapping[str, Any] = spec["components"][section][name]
-    return found
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""What the service does with mail: a verb a file, as in smime."""

@@ -1,0 +1,56 @@
+"""Secret files: written whole or not at all, never twice, and readable by their owner only."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from services.errors import FolderNotWritable
+
+
+def write_once(path: Path, content: Callable[[], bytes]) -> bytes:
+    """What is in the file; if there is none, it is written first with what `content` makes."""
+    try:
+        if not path.exists():
+            _write(path, content())
+        return path.read_bytes()
+    except OSError as error:
+        raise FolderNotWritable(f"{path} cannot be written or read: {error.strerror}") from None
+
+
+def remove_drafts(path: Path) -> None:
+    """Take away what somebody left who was interrupted while writing this file; nobody may be writing it now."""
+    for draft in path.parent.glob(f".{path.name}.*.draft"):
+        with suppress(OSError):
+            draft.unlink()
+
+
+def _write(path: Path, text: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.draft")
+    try:
+        _write_draft(draft, text)
+        # A link, unlike a rename, never replaces what another process was faster to write.
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _write_draft(path: Path, text: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

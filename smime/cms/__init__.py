@@ -1,0 +1,1 @@
+"""The Cryptographic Message Syntax (RFC 5652): BER in, definite DER out."""
