@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
+
+# typer carries its click inside, and offers no public name for the error of a wrong command line.
+from typer._click.exceptions import ClickException
 
 from cli import files, init, remote, serve, terminal
 from cli.terminal import COULD_NOT_RUN, NO, Stop
@@ -53,12 +55,12 @@ def run(arguments: list[str]) -> int:
     except Refusal as refusal:
         terminal.fail(refusal.detail, hint=refusal.hint)
         return COULD_NOT_RUN if isinstance(refusal, NotReady) else NO
-    except click.exceptions.Exit as ended:
+    except typer.Exit as ended:
         return ended.exit_code
-    except click.Abort:
+    except typer.Abort:
         terminal.fail("stopped")
         return COULD_NOT_RUN
-    except click.ClickException as error:
+    except ClickException as error:
         terminal.fail(error.format_message(), hint="see mailseal --help")
         return COULD_NOT_RUN
     return returned if isinstance(returned, int) else 0

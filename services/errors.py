@@ -269,7 +269,7 @@ class IssuingTooLate(NotReady):
     """Signing took longer than its deadline; the certificate was destroyed unsent and its serial is revoked."""
 
     code = "issuing_too_late"
-    hint = "ask again"
+    hint = "send the request again"
 
 
 class Overloaded(TooMany):

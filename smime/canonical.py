@@ -34,7 +34,8 @@ def make_seven_bit_safe(entity: Entity, *, fields: tuple[Field, ...] | None = No
     writing = _Writing()
     made = b"".join(writing.entity(entity, entity.fields if fields is None else fields))
     if not transfer.is_safe(made):
-        raise PartNotSafe("a part that is not fit for every relay")
+        # Bodies are safe by now, or were refused.
+        raise PartNotSafe("a header field of the body or of a part is not ASCII, or has a line without end")
     return made, tuple(dict.fromkeys(writing.changes))
 
 
@@ -183,7 +184,8 @@ def _decoded(entity: Entity) -> bytes:
     try:
         return transfer.decode(entity.body, encoding=entity.transfer_encoding)
     except MessageMalformed as error:
-        raise PartNotSafe(f"part {entity.part or 'of the root'} is at risk on the way: {error.detail}") from error
+        place = f"part {entity.part}" if entity.part else "the message"
+        raise PartNotSafe(f"the body of {place} cannot be encoded anew: {error.detail}") from error
 
 
 def _parameterised(one: Field) -> bytes:

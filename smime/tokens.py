@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
+from typing import Final, NamedTuple
 
 from smime.errors import FieldMalformed
 
@@ -32,13 +31,15 @@ class Kind(Enum):
     SPECIAL = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class Token(NamedTuple):
     """One token; `apart` where blanks or a comment stand before it. A quoted string keeps its quotes."""
 
     kind: Kind
     text: str
     apart: bool
+
+
+_KINDS: Final[dict[str | None, Kind]] = {"atom": Kind.ATOM, "quoted": Kind.QUOTED, "special": Kind.SPECIAL}
 
 
 def readable(value: bytes) -> str:
@@ -88,7 +89,7 @@ def tokens(text: str) -> list[Token]:
         if match.lastgroup == "blank":
             apart = True
             continue
-        found.append(Token(kind=Kind[(match.lastgroup or "").upper()], text=match[0], apart=apart))
+        found.append(Token(kind=_KINDS[match.lastgroup], text=match[0], apart=apart))
         apart = False
     return found
 

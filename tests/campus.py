@@ -28,7 +28,7 @@ from services import founding, jobs, start
 from services.access import Principal
 from services.authority import SCOPES
 from services.charter import Plan
-from services.context import Context
+from services.context import Clock, Context
 from services.journal import Journal
 from services.settings import Settings, load_settings
 from tests.fakes import FakeClock
@@ -76,9 +76,11 @@ class Campus:
 
     def principal(self, *scopes: str, mailboxes: tuple[str, ...] = ("*@campus.example",)) -> Principal:
         """A caller with just these scopes and mailboxes."""
+        key_id = secrets.token_hex(8)
         return replace(
             self.admin,
-            id=secrets.token_hex(8),
+            id=key_id,
+            lineage=(key_id,),
             name="department",
             scopes=frozenset(scopes),
             mailboxes=tuple(MailboxPattern.parse(pattern) for pattern in mailboxes),
@@ -89,6 +91,22 @@ class Campus:
         jobs.run_due(self.context, holder="test")
 
 
+def open_campus_context(database: Database, folder: Path, *, vault: Vault, clock: Clock) -> Context:
+    """The context of a campus that is founded on this database."""
+    with database.read() as read:
+        installed = installation.find(read)
+    assert installed is not None
+    issuers, warm = start.open_issuers(database, vault, installed), linter(installed.policy_arc)
+    return Context(
+        settings=demo_settings(folder),
+        database=database,
+        vault=vault,
+        issuers=replace(issuers, linter=warm, issuing=replace(issuers.issuing, linter=warm)),
+        clock=clock,
+        journal=Journal(database),
+    )
+
+
 @contextmanager
 def campus_on(database: Database, folder: Path) -> Iterator[Campus]:
     """Found the demo campus on an empty database, and close what was opened."""
@@ -97,18 +115,7 @@ def campus_on(database: Database, folder: Path) -> Iterator[Campus]:
     with database.write() as write:
         installation.insert(write, founding._installation(vault, made.plan, demo=True, now=made.made_at))
         signing.store(write, made.made, now=made.made_at)
-    with database.read() as read:
-        installed = installation.find(read)
-    assert installed is not None
-    opened, warm = start.open_issuers(database, vault, installed), linter(installed.policy_arc)
-    context = Context(
-        settings=demo_settings(folder),
-        database=database,
-        vault=vault,
-        issuers=replace(opened, linter=warm, issuing=replace(opened.issuing, linter=warm)),
-        clock=clock,
-        journal=Journal(database),
-    )
+    context = open_campus_context(database, folder, vault=vault, clock=clock)
     jobs.enter(context)
     admin = Principal(
         kind="api_key",
@@ -140,4 +147,4 @@ def csr(
     return builder.sign(key or ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(encoding)
 
 
-__all__ = ["Campus", "Charter", "campus_on", "charter", "csr", "demo_settings"]
+__all__ = ["Campus", "Charter", "campus_on", "charter", "csr", "demo_settings", "open_campus_context"]

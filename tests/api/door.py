@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
@@ -101,6 +102,6 @@ def refused(answer: httpx.Response, code: str, status: int) -> dict[str, Any]:
     found: dict[str, Any] = answer.json()
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     assert (found["code"], answer.status_code) == (code, status), found
-    assert found["title"] == TITLES[code]
+    assert found["title"] == TITLES.get(code, HTTPStatus(status).phrase)
     assert found["request_id"] == answer.headers["x-request-id"]
     return found

@@ -146,11 +146,9 @@ def test_crl_numbers_never_fork_and_a_higher_one_never_holds_less(campus: Campus
 
 def published(campus: Campus) -> list[x509.CertificateRevocationList]:
     """Every CRL of the issuing CA by its number, as a reader would have seen it at the time."""
-    found = []
+    statement = "SELECT der FROM crls WHERE authority_id = 'g1' ORDER BY number"
     with campus.context.database.read() as read:
-        for row in read.connection.exec_driver_sql("SELECT der FROM crls WHERE authority_id = 'g1' ORDER BY number"):
-            found.append(x509.load_der_x509_crl(bytes(row.der)))
-    return found
+        return [x509.load_der_x509_crl(bytes(row.der)) for row in read.connection.exec_driver_sql(statement)]
 
 
 def test_of_two_timetables_one_publishes(campus: Campus) -> None:
