@@ -109,6 +109,11 @@ class RequestInvalid(Unacceptable):
     code = "request_invalid"
     hint = "mend the values that `errors` points to"
 
+    def __init__(self, detail: str, *, places: tuple[tuple[str, str], ...] = ()) -> None:
+        """Each place is a JSON pointer with a text of its own."""
+        super().__init__(detail, pointers=tuple(pointer for pointer, _ in places))
+        self.places = places
+
 
 class MethodNotAllowed(HttpRefusal):
     """The path exists, but not for this method; the header Allow lists the methods."""

@@ -62,16 +62,6 @@ class Problem(BaseModel):
     hint: str = Field(description="What to do about it")
 
 
-class _Places(door.RequestInvalid):
-    """A request with several wrong values, each with a text of its own."""
-
-    code = door.RequestInvalid.code
-
-    def __init__(self, detail: str, *, places: list[ProblemPlace]) -> None:
-        super().__init__(detail, pointers=tuple(place.pointer for place in places))
-        self.places = places
-
-
 def status_of(refusal: Refusal | type[Refusal]) -> HTTPStatus:
     """The status of a refusal, by its kind."""
     leaf = refusal if isinstance(refusal, type) else type(refusal)
@@ -161,10 +151,10 @@ def invalid(found: Iterable[Mapping[str, Any]]) -> Refusal:
             return door.UnknownParameter(
                 f"this call knows no parameter {_name(location)!r}", pointers=(_pointer(location),)
             )
-    places = [ProblemPlace(pointer=_pointer(error["loc"]), detail=_plain(error["msg"])) for error in found[:PLACES]]
-    named = [f"{place.pointer.lstrip('/') or 'the body'}: {place.detail}" for place in places[:1]]
+    places = tuple((_pointer(error["loc"]), _plain(error["msg"])) for error in found[:PLACES])
+    named = [f"{pointer.lstrip('/') or 'the body'}: {text}" for pointer, text in places[:1]]
     more = [f"and {len(found) - 1} more"] if len(found) > 1 else []
-    return _Places(", ".join(named + more) or "a value is not allowed", places=places)
+    return door.RequestInvalid(", ".join(named + more) or "a value is not allowed", places=places)
 
 
 def _foreign(status: int) -> Refusal:
@@ -182,8 +172,8 @@ def _foreign(status: int) -> Refusal:
 
 
 def _places(refusal: Refusal) -> list[ProblemPlace]:
-    if isinstance(refusal, _Places):
-        return refusal.places
+    if isinstance(refusal, door.RequestInvalid):
+        return [ProblemPlace(pointer=pointer, detail=text) for pointer, text in refusal.places]
     return [ProblemPlace(pointer=pointer, detail=refusal.detail) for pointer in refusal.pointers[:PLACES]]
 
 

@@ -131,18 +131,19 @@ def admin_key_file(settings: Settings) -> Path:
 
 
 def _make_folder(settings: Settings, *, demo: bool) -> Path:
-    if not demo and is_demo(settings.data):
-        # Its root key would lie there unencrypted, and its certificates say that nobody should trust them.
+    mark = settings.data / DEMO_MARK
+    if not demo and mark.exists():
+        # Its root key would lie there unencrypted.
         raise NotADemo(f"the data folder {settings.data} was made as a demo and is asked to become production")
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = settings.data / f".probe-{secrets.token_hex(4)}"
         probe.touch()
         probe.unlink()
+        if demo:
+            mark.touch()
     except OSError as error:
         raise FolderNotWritable(f"the data folder {settings.data} cannot be written: {error.strerror}") from None
-    if demo:
-        write_once(settings.data / DEMO_MARK, lambda: b"This is a demonstration. Trust nothing that it makes.\n")
     return settings.data
 
 

@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 from ca.lint import Linter
 from db import installation
 from db.engine import Database
+from db.installation import Installation
 from formats.algorithms import KeyKind
 from formats.mailbox import MailboxPattern
 from keys import software
@@ -107,14 +108,21 @@ def open_campus_context(database: Database, folder: Path, *, vault: Vault, clock
     )
 
 
+def founded(database: Database) -> Installation:
+    """Found the demo campus on an empty database, by its rows alone."""
+    made = charter()
+    row = founding._installation(Vault(KEK), made.plan, demo=True, now=made.made_at)
+    with database.write() as write:
+        installation.insert(write, row)
+        signing.store(write, made.made, now=made.made_at)
+    return row
+
+
 @contextmanager
 def campus_on(database: Database, folder: Path) -> Iterator[Campus]:
     """Found the demo campus on an empty database, and close what was opened."""
-    made, clock = charter(), FakeClock(charter().made_at + timedelta(minutes=1))
-    vault = Vault(KEK)
-    with database.write() as write:
-        installation.insert(write, founding._installation(vault, made.plan, demo=True, now=made.made_at))
-        signing.store(write, made.made, now=made.made_at)
+    clock, vault = FakeClock(charter().made_at + timedelta(minutes=1)), Vault(KEK)
+    founded(database)
     context = open_campus_context(database, folder, vault=vault, clock=clock)
     jobs.enter(context)
     admin = Principal(
@@ -122,7 +130,7 @@ def campus_on(database: Database, folder: Path) -> Iterator[Campus]:
         id=secrets.token_hex(8),
         name="admin",
         scopes=frozenset(SCOPES),
-        mailboxes=tuple(MailboxPattern.parse(f"*@{domain}") for domain in made.plan.mail_domains),
+        mailboxes=tuple(MailboxPattern.parse(f"*@{domain}") for domain in charter().plan.mail_domains),
         lineage=(),
         request_id="test",
     )
@@ -147,4 +155,4 @@ def csr(
     return builder.sign(key or ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(encoding)
 
 
-__all__ = ["Campus", "Charter", "campus_on", "charter", "csr", "demo_settings", "open_campus_context"]
+__all__ = ["Campus", "Charter", "campus_on", "charter", "csr", "demo_settings", "founded", "open_campus_context"]

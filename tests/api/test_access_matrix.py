@@ -110,9 +110,7 @@ TABLE: Final = (
         "certificates:issue",
         201,
         403,
-        lambda door, it: door.post(
-            "/v1/certificates/pkcs12", **body({"mailboxes": [f"c@{it.domain}"], "key": "p256"})
-        ),
+        lambda door, it: door.post("/v1/certificates/pkcs12", **body({"mailboxes": [f"c@{it.domain}"], "key": "p256"})),
     ),
     row("GET /v1/certificates", "certificates:read", 200, 200, lambda door, _: door.get("/v1/certificates")),
     row(

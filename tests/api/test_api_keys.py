@@ -144,6 +144,8 @@ def test_401_is_the_same_for_every_cause(door: Door) -> None:
 
 def test_stranger_learns_nothing_of_a_body(door: Door) -> None:
     stranger = door.with_key(None)
-    refused(stranger.post("/v1/api-keys", content=b"{", headers={"Content-Type": "application/json"}), "unauthorized", 401)
+    refused(
+        stranger.post("/v1/api-keys", content=b"{", headers={"Content-Type": "application/json"}), "unauthorized", 401
+    )
     refused(stranger.post("/v1/sign", content=b"", headers={"Content-Type": "image/png"}), "unauthorized", 401)
     refused(stranger.get("/v1/certificates?cursor=wrong"), "unauthorized", 401)

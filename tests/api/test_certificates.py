@@ -177,9 +177,7 @@ def test_compatible_file_is_read_by_openssl(door: Door, tmp_path: Path) -> None:
     (tmp_path / "key.p12").write_bytes(base64.b64decode(made["pkcs12"]))
     opened = load_pkcs12(base64.b64decode(made["pkcs12"]), made["passphrase"].encode())
     assert isinstance(opened.key, rsa.RSAPrivateKey)
-    read = openssl(
-        "pkcs12", "-legacy", "-in", tmp_path / "key.p12", "-passin", f"pass:{made['passphrase']}", "-nokeys"
-    )
+    read = openssl("pkcs12", "-legacy", "-in", tmp_path / "key.p12", "-passin", f"pass:{made['passphrase']}", "-nokeys")
     assert read.ok, read.text
     assert read.text.count("BEGIN CERTIFICATE") >= 2
 

@@ -38,7 +38,10 @@ def test_signing_key_is_rsa_3072_unless_said_otherwise(door: Door) -> None:
 def test_finds_it_made_and_refuses_other_keys(door: Door) -> None:
     made = door.identity()
     before = door.rows()
-    for order in ({"mailbox": SENDER}, {"mailbox": SENDER.upper().replace("CAMPUS.EXAMPLE", "campus.example"), **SMALL}):
+    for order in (
+        {"mailbox": SENDER},
+        {"mailbox": SENDER.upper().replace("CAMPUS.EXAMPLE", "campus.example"), **SMALL},
+    ):
         again = door.post("/v1/identities", json=order)
         assert (again.status_code, again.json()) == (200, made)
         assert "location" not in again.headers

@@ -109,9 +109,7 @@ def test_foreign_from_and_foreign_identity_are_refused(door: Door) -> None:
     door.identity()
     other = door.as_("messages:sign", mailboxes=(THEIRS,))
     refused(other.post("/v1/sign", content=door.mail(), headers=RFC822), "mailbox_not_allowed", 403)
-    answer = door.post(
-        "/v1/sign", content=door.mail(), params={"identity": "press@campus.example"}, headers=RFC822
-    )
+    answer = door.post("/v1/sign", content=door.mail(), params={"identity": "press@campus.example"}, headers=RFC822)
     refused(answer, "from_not_identity", 422)
 
 

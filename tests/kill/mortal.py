@@ -170,7 +170,7 @@ def _found(deed: Deed, points: Points, given: Path) -> None:
     MortalDatabase.points = points
     for module in (founding, start):
         module.Database = MortalDatabase  # type: ignore[attr-defined]
-    software.generate = _from_pool(folder / "pool")
+    software.generate = _from_pool(folder / "pool")  # type: ignore[assignment]  # keys made ahead
     for name in ("_write_draft", "_write"):
         setattr(secret_files, name, _passing(points, name, getattr(secret_files, name)))
     settings = demo_settings(folder / "data", MAILSEAL_DATABASE_URL=deed.url)
@@ -218,7 +218,7 @@ def _one(deed: Deed) -> End:
             _VERBS[deed.verb](deed, Points(deed.point), given)
             os._exit(0)
         except BaseException:  # noqa: BLE001  # told on stderr; nothing of the parent may run here
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+            sys.excepthook(*sys.exc_info())
             os._exit(1)
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status) and os.WEXITSTATUS(status):

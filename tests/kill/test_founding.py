@@ -19,8 +19,6 @@ from tests.kill.mortal import Deed, carry_out, later
 
 # In their order: an attempt that is killed at one gets to the next one in the attempt after.
 FILES_AND_CA = (
-    "_write_draft DEMO-DO-NOT-TRUST",
-    "_write DEMO-DO-NOT-TRUST",
     "preparing the database",
     "making the root key, RSA-4096 (a second or two)",
     "_write_draft root",

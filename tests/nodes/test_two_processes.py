@@ -104,7 +104,7 @@ def test_crl_numbers_rise_and_never_fork(nodes: tuple[Served, Served, str]) -> N
         thread.join()
     assert [thread.failure for thread in (*watchers, *revokers) if thread.failure] == []
     with opened(url) as database, database.read() as read:
-        published = audit.page(read, action="crl.published", limit=200)
+        published = audit.page(read, actor_ids=None, action="crl.published", before_id=None, limit=200)
     signed = [entry.details["number"] for entry in published]
     assert len(signed) == len(set(signed)) > 1
 
@@ -112,7 +112,7 @@ def test_crl_numbers_rise_and_never_fork(nodes: tuple[Served, Served, str]) -> N
 def test_each_job_runs_once_at_a_time(nodes: tuple[Served, Served, str]) -> None:
     _, _, url = nodes
     with opened(url) as database, database.read() as read:
-        delegates = audit.page(read, action="certificate.issued", limit=200)
+        delegates = audit.page(read, actor_ids=None, action="certificate.issued", before_id=None, limit=200)
     assert len([entry for entry in delegates if entry.details["profile"] == "ocsp"]) == 1
 
 

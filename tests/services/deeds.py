@@ -98,7 +98,7 @@ def issue(
 
 
 def revoke(
-    campus: Campus, serial: str, reason: str = "superseded", *, by: Principal | None = None, **cause: object
+    campus: Campus, serial: str, reason: str = "superseded", *, by: Principal | None = None, **cause: Any
 ) -> CertificateView:
     """Revoke one."""
     return revocation.revoke(

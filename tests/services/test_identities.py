@@ -58,8 +58,8 @@ def identity_row(campus: Campus, mailbox: Mailbox = NOTICES) -> IdentityRow | No
 def test_has_two_keys_one_to_sign_and_one_to_decrypt(campus: Campus) -> None:
     view = add_identity(campus)
     assert view.certificate.spki != view.encryption_certificate.spki
-    assert view.certificate.key_usage == {"digitalSignature"}
-    assert view.encryption_certificate.key_usage == {"keyAgreement"}
+    assert view.certificate.key_usage == frozenset({"digitalSignature"})
+    assert view.encryption_certificate.key_usage == frozenset({"keyAgreement"})
     for certificate in (view.certificate, view.encryption_certificate):
         assert certificate.mailboxes == (NOTICES,)
         assert "Example University" in certificate.subject

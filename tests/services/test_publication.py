@@ -10,12 +10,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
+from ca.errors import Finding as Found
+from ca.errors import LintRefused
+from ca.lint import Linter
 from db import certificates, crls
 from db import jobs as table
 from db.jobs import Lease, LeaseLost
 from formats.certificate import Certificate
 from services import access, jobs, publication
 from services.certificates import Order
+from services.context import Context
 from tests.campus import Campus, charter, csr
 from tests.services.deeds import (
     ask_ocsp,
@@ -27,6 +31,7 @@ from tests.services.deeds import (
     ocsp_request,
     revoke,
     row_of,
+    rows,
 )
 
 WHO = access.job("crl:g1", request_id="job-1")
@@ -66,6 +71,46 @@ def test_a_crl_lints_clean(campus: Campus) -> None:
     campus.run_jobs()
     der = current_crl(campus).public_bytes(Encoding.DER)
     assert campus.context.issuers.linter.crl(der) == ()
+
+
+class Finding(Linter):
+    """A linter that finds something in every CRL and OCSP answer."""
+
+    found = (Found(code="test.finding", severity="ERROR", where="", message=""),)
+
+    def crl(self, der: bytes) -> tuple[Found, ...]:
+        assert x509.load_der_x509_crl(der).is_signature_valid(charter().made.issuing.x509.public_key())  # type: ignore[arg-type]  # an RSA key
+        return self.found
+
+    def ocsp(self, der: bytes) -> tuple[Found, ...]:
+        assert ocsp.load_der_ocsp_response(der).certificate_status is ocsp.OCSPCertStatus.GOOD
+        return self.found
+
+
+def finding(campus: Campus) -> Context:
+    linter = Finding(policy_arc=campus.context.issuers.campus.policy_arc)
+    return replace(campus.context, issuers=replace(campus.context.issuers, linter=linter))
+
+
+def test_a_crl_that_breaks_a_rule_is_not_published(campus: Campus) -> None:
+    with pytest.raises(LintRefused, match=r"test\.finding"):
+        publication.publish_crl(finding(campus), WHO, lease=lease(campus))
+    with campus.context.database.read() as read:
+        assert crls.last_number(read, "g1") == 0
+
+
+def test_a_delegate_whose_answers_break_a_rule_is_not_made(campus: Campus) -> None:
+    with pytest.raises(LintRefused, match=r"test\.finding"):
+        publication.renew_delegate(finding(campus), WHO, lease=lease(campus, "delegate:g1"))
+    assert rows(campus, "intended") == []
+
+
+def test_a_crl_of_many_entries_holds_them_all(campus: Campus) -> None:
+    serials = {issue(campus).serial for _ in range(publication.LINTED_ENTRIES + 2)}
+    for serial in serials:
+        revoke(campus, serial)
+    publication.publish_crl(campus.context, WHO, lease=lease(campus))
+    assert crl_serials(campus) == serials
 
 
 def test_crl_numbers_rise_by_one(campus: Campus) -> None:
