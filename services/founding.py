@@ -109,7 +109,8 @@ def found(
             start.agree(settings, installed, demo=demo)
     finally:
         database.dispose()
-    progress("publishing the first CRL")
+    if made:
+        progress("publishing the first CRL")
     root = _first_jobs(settings, demo=demo, clock=clock)  # (6)
     return Founded(
         made=made,

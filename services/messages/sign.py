@@ -84,7 +84,8 @@ def _sign(
         action="message.signed",
         object_kind="certificate",
         object_id=str(signer.certificate.serial),
-        mailbox=str(mailbox),
+        # as it is certified, whatever the case in From
+        mailbox=str(signer.certificate.mailboxes[0]),
         details={"content_sha256": signed.content_sha256, "form": form.value},
         signature_sha256=hashlib.sha256(signed.signature).hexdigest(),
     )

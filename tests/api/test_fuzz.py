@@ -94,7 +94,9 @@ def test_certificates_take_any_request(door: Door) -> None:
 
 
 def test_json_calls_take_any_json(door: Door) -> None:
-    plain = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=20))
+    plain = st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=20)
+    )
     values = st.one_of(plain, st.lists(plain, max_size=3), st.dictionaries(st.text(max_size=5), plain, max_size=2))
     names = st.sampled_from(
         ["csr", "profile", "mailboxes", "use", "person", "subject", "days", "key", "name", "scopes"]

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def root(service: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def certify(service: Served, tmp_path: Path):  # type: ignore[no-untyped-def]
+def certify(service: Served, tmp_path: Path) -> Callable[..., Client]:
     """Make a key by openssl and have it certified by the service."""
 
     def make(mailbox: str, *, kind: str = "rsa", use: str = "dual") -> Client:

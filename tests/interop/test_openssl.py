@@ -1,4 +1,5 @@
 import base64
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 
 from tests.interop.conftest import Client
 from tests.mails import BODIES, SENDER, mail
-from tests.openssl import openssl
+from tests.openssl import Answer, openssl
 from tests.served import Served
 
 Certify = Callable[..., Client]
@@ -110,7 +111,7 @@ def sign_by_openssl(client: Client, options: list[str]) -> bytes:
     return f"From: {client.mailbox}\nSubject: Library\n".encode() + signed.out
 
 
-def chain_check(service: Served, root: Path, client: Client, folder: Path):  # type: ignore[no-untyped-def]
+def chain_check(service: Served, root: Path, client: Client, folder: Path) -> Answer:
     crls = folder / "crls.pem"
     with crls.open("w") as file:
         for authority in ("g1", "root"):
@@ -135,10 +136,8 @@ def ocsp(service: Served, root: Path, client: Client, digest: str) -> str:
 
 def wait_for_revocation_in_crl(service: Served, root: Path, client: Client, folder: Path) -> str:
     """The CRL follows within a minute; the test gives it just that."""
-    import time
-
     deadline = time.monotonic() + 60
     while (judged := chain_check(service, root, client, folder)).ok:
         assert time.monotonic() < deadline, "the revocation did not reach the CRL within 60 s"
         time.sleep(0.2)
-    return str(judged.text)
+    return judged.text

@@ -30,7 +30,6 @@ FILES_AND_CA = (
 )
 JOBS = (
     "after founding._make 1",
-    "publishing the first CRL",
     "before jobs.enter 1",
     "after jobs.enter 1",
     "before jobs.run_due 1",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 
 import httpx
 import pytest
@@ -119,10 +120,10 @@ def test_each_job_runs_once_at_a_time(nodes: tuple[Served, Served, str]) -> None
 class Watched(threading.Thread):
     """A thread that keeps what went wrong in it."""
 
-    def __init__(self, work, *arguments: object) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, work: Callable[..., None], *arguments: object) -> None:
         super().__init__()
         self.failure: BaseException | None = None
-        self._work = lambda: work(*arguments)
+        self._work = partial(work, *arguments)
 
     def run(self) -> None:
         try:

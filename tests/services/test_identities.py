@@ -16,14 +16,18 @@ from formats.mailbox import Mailbox
 from services import access, custody, identities
 from services.errors import (
     AlreadyRevoked,
+    CertificateRevoked,
     ChoiceUnknown,
     IdentityKeysDiffer,
     IdentityNotFound,
+    IdentityPaused,
+    IdentityUnknown,
     MailboxNotAllowed,
     MailDomainRefused,
     ScopeMissing,
 )
 from services.identities import IdentityView
+from services.messages.sign import find_signer
 from services.revocation import Cause
 from tests.campus import Campus
 from tests.services.deeds import NOTICES, Ended, add_identity, ending, entries, revoke, row_of, rows, slow
@@ -251,6 +255,41 @@ def test_renewed_by_two_at_once_one_pair_stands(campus: Campus) -> None:
     assert view == show(campus)
     assert len(rows(campus, "issued")) == 4
     assert len(rows(campus, "intended")) == 2
+
+
+def test_a_revocation_at_the_same_moment_as_a_renewal_ends_the_pair_that_stands(
+    campus: Campus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_identity(campus)
+    revoking, update = threading.Thread(target=end, args=(campus,)), rows_of_identities.update_serials
+
+    def update_while_revoking(*args: Any, **kwargs: Any) -> bool:
+        changed = update(*args, **kwargs)
+        if threading.current_thread() is threading.main_thread():
+            revoking.start()
+            revoking.join(0.3)  # it gets as far as it can before the renewal is committed
+        return changed
+
+    monkeypatch.setattr(rows_of_identities, "update_serials", update_while_revoking)
+    renew(campus)
+    revoking.join()
+    assert show(campus).status == "revoked"
+
+
+def test_signing_is_refused_while_paused_and_from_a_revocation_until_the_renewal(campus: Campus) -> None:
+    with pytest.raises(IdentityUnknown):
+        find_signer(campus.context, NOTICES)
+    old = add_identity(campus)
+    assert find_signer(campus.context, NOTICES).certificate == old.certificate
+    pause(campus)
+    with pytest.raises(IdentityPaused):
+        find_signer(campus.context, NOTICES)
+    pause(campus, paused=False)
+    end(campus)
+    with pytest.raises(CertificateRevoked):
+        find_signer(campus.context, NOTICES)
+    new = renew(campus)
+    assert find_signer(campus.context, NOTICES).certificate == new.certificate
 
 
 class Once:

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cryptography.x509 import ocsp
 
 from db import jobs as table
+from db.engine import Database, DatabaseFull, Write
 from db.jobs import Lease, LeaseLost
 from formats.serial import Serial
 from services import access, certificates, intents, settlement
 from tests.campus import Campus
-from tests.services.deeds import ALICE, ask_ocsp, crl_serials, entries, interrupted, issue, revoke, row_of
+from tests.services.deeds import ALICE, ask_ocsp, crl_serials, entries, interrupted, issue, revoke, row_of, rows
 
 WHO = access.job("settling", request_id="job-1")
 
@@ -20,6 +25,36 @@ def lease(campus: Campus) -> Lease:
         found = table.claim(write, holder="test", now=campus.clock(), lease_seconds=30, names=("settling",))
     assert found is not None
     return found
+
+
+class Full:
+    """A database with space for so many writes."""
+
+    def __init__(self, database: Database, writes: int) -> None:
+        self.database, self.writes, self.read = database, writes, database.read
+
+    @contextmanager
+    def write(self) -> Iterator[Write]:
+        self.writes -= 1
+        with self.database.write() as write:
+            yield write
+            if self.writes < 0:
+                raise DatabaseFull("no space is left for the database")
+
+
+@pytest.mark.parametrize(("writes", "settled"), [(0, 0), (1, 1)])
+def test_where_the_database_gets_full_nothing_is_half_done_and_nothing_lost(
+    campus: Campus, writes: int, settled: int
+) -> None:
+    full: Any = Full(campus.context.database, writes)
+    with pytest.raises(DatabaseFull):
+        issue(replace(campus, context=replace(campus.context, database=full)))
+    assert len(rows(campus, "intended")) == settled
+    campus.clock.advance(intents.DEADLINE)
+    campus.run_jobs()
+    assert len(rows(campus, "settled")) == settled
+    assert rows(campus, "issued") == [row for row in rows(campus, "issued") if row.profile == "ocsp"]
+    issue(campus)
 
 
 def test_an_intent_before_its_deadline_is_left_alone(campus: Campus) -> None:
