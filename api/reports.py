@@ -80,6 +80,7 @@ class MessageJson(BaseModel):
     coverage: Coverage = Field(description="How much of the message is signed")
     signed_part: str | None = Field(description='The part that is signed, "" for the whole message', examples=[""])
     nested: list[NestedJson] = Field(description="Signatures further in", examples=[[]])
+    findings: list[str] = Field(description="What was seen in the message and decides nothing", examples=[[]])
 
 
 class ReportJson(BaseModel):

@@ -176,7 +176,7 @@ def _policy_arc(settings: Settings) -> str:
 
     Not below 2.25 (ITU-T X.667): that takes a UUID as one number, and pkilint, like many programs, reads 32 bits.
     """
-    if settings.policy_arc is not None and "policy_arc" in settings.model_fields_set:
+    if settings.policy_arc is not None:
         return settings.policy_arc
     digits = uuid.uuid4().hex
     parts = [digits[start:end] for start, end in itertools.pairwise((0, 4, 8, 12, 16, 20, 26, 32))]

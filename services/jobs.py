@@ -110,7 +110,8 @@ class Timetable:
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Enter the jobs that this version has and the table has not, and start the thread."""
+        enter(self._context)
         self._thread.start()
 
     def stop(self) -> None:

@@ -158,7 +158,10 @@ def mail_domains(domains: tuple[str, ...]) -> tuple[str, ...]:
 def policy_arc(text: str) -> str:
     """An object identifier in dotted form."""
     if not _OID.fullmatch(text):
-        raise _wrong("must be an object identifier in numbers and dots, such as 2.25.1234")
+        raise _wrong("must be an object identifier in numbers and dots, such as 1.3.6.1.4.1.32473.1")
+    # The linter, like many programs, reads numbers of 32 bits only.
+    if any(int(number) >= 1 << 32 for number in text.split(".")):
+        raise _wrong("must be an object identifier whose numbers are below 2^32")
     return text
 
 

@@ -31,8 +31,6 @@ READ_ELSEWHERE: Final[Mapping[str, str]] = {
     "MAILSEAL_REQUIRE_ALL": "Makes the test suite fail where it would skip.",
 }
 
-_DEMO_ARC: Final = "2.25.230190926134958436171803170184519853157"
-
 
 class SettingsWrong(Unacceptable):
     """One or more settings cannot be used; `errors` names each as `MAILSEAL_X: what is wrong`, and no secret."""
@@ -87,7 +85,8 @@ class Settings(BaseModel):
         )
     )
     policy_arc: Annotated[str, AfterValidator(values.policy_arc)] | None = Field(
-        default=None, description="The object identifier under which the certificate policies stand."
+        default=None,
+        description="The object identifier under which the certificate policies stand, numbers below 2^32; `init` makes one.",
     )
     name_constraints: Literal["critical", "noncritical", "off"] = Field(
         default="critical", description="Whether the issuing CA is limited to the mail domains in its own certificate."
@@ -256,7 +255,6 @@ def _demo_defaults(settings: Settings) -> dict[str, object]:
         "country": country,
         "organization_id": f"NTR{country}-00000000",
         "mail_domains": ("campus.example", "cuhk.example"),
-        "policy_arc": _DEMO_ARC,
         "kek_file": settings.data / "kek",
     }
     return {name: value for name, value in defaults.items() if not getattr(settings, name)}

@@ -101,6 +101,7 @@ def agree(settings: Settings, installed: Installation, *, demo: bool) -> None:
         raise NotADemo(f"this CA was made as {made} and is asked to run as {asked}")
     for field in BAKED_IN:
         here, there = getattr(settings, field), getattr(installed, field)
+        # A second node of the demo has another port and the same CA, so its default is no contradiction.
         if field in settings.model_fields_set and _text(here) != _text(there):
             raise SettingsDiffer(f"{variable(field)} is {_text(here)}, and the CA was made with {_text(there)}")
 

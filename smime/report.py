@@ -178,6 +178,7 @@ def as_json(report: Report, *, summary: Sequence[str]) -> dict[str, Any]:
             "coverage": report.coverage.value,
             "signed_part": report.signed_part,
             "nested": [_nested(nested) for nested in report.nested],
+            "findings": list(report.findings),
         },
         "signers": [_signer(signer) for signer in report.signers],
         "checked_at": wire(report.checked_at),

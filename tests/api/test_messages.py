@@ -158,7 +158,13 @@ def test_report_has_the_fixed_fields(door: Door) -> None:
     assert list(report) == list(ReportJson.model_fields)
     read = ReportJson.model_validate(report)
     assert read.model_dump(mode="json", by_alias=True) == report
-    assert report["message"] == {"from": [SENDER], "coverage": "full", "signed_part": "", "nested": []}
+    assert report["message"] == {
+        "from": [SENDER],
+        "coverage": "full",
+        "signed_part": "",
+        "nested": [],
+        "findings": [],
+    }
     (signer,) = report["signers"]
     assert (signer["verdict"], signer["integrity"], signer["signature"]) == ("valid", "ok", "ok")
     assert (signer["address_binding"], signer["mailboxes"]) == ("match", [SENDER])

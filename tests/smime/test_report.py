@@ -38,7 +38,13 @@ def written(report: Report) -> dict[str, Any]:
 def test_the_fields_are_fixed(alice: Person, trust: Trust) -> None:
     found = written(verdict(signed_mail(alice), trust))
     assert set(found) == {"verdict", "reasons", "summary", "message", "signers", "checked_at", "policy"}
-    assert found["message"] == {"from": ["alice@campus.example"], "coverage": "full", "signed_part": "", "nested": []}
+    assert found["message"] == {
+        "from": ["alice@campus.example"],
+        "coverage": "full",
+        "signed_part": "",
+        "nested": [],
+        "findings": [],
+    }
     assert found["verdict"] == "valid"
     assert found["summary"] == ["It is so."]
     assert found["checked_at"] == "2026-11-24T12:00:00Z"
