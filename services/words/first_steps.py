@@ -32,4 +32,4 @@ curl -sS -X POST "$URL/v1/identities/notices@campus.example/renewal" -H "Authori
 
 def lines(url: str, *, key_file: str) -> str:
     """The lines for the service at this URL, with the API key in this file."""
-    return _LINES.format(url=shlex.quote(url), key_file=shlex.quote(key_file))
+    return _LINES.strip().format(url=shlex.quote(url), key_file=shlex.quote(key_file))
