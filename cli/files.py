@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from smime.path.evidence import Evidence
 
 from cli import terminal
 from formats import pem
@@ -18,6 +17,7 @@ from smime import report as reporting
 from smime import verify as craft
 from smime.message import read_message
 from smime.path.chains import Anchor
+from smime.path.evidence import Evidence
 from smime.report import Verdict
 from smime.sign import Form, sign_message
 from smime.signer import Signer
