@@ -15,10 +15,12 @@ printf 'From: Notices <notices@campus.example>\nTo: all@campus.example\nSubject:
      "$(LC_ALL=C date '+%a, %d %b %Y %H:%M:%S %z')" > notice.eml
 curl -sS "$URL/v1/sign" -H "Authorization: Bearer $KEY" -H 'Content-Type: message/rfc822' \
      --data-binary @notice.eml -o signed.eml
-# 3. its verdict, then that of an altered copy
+# 3. its verdict, then that of an altered copy, then that of one with a forged sender
 curl -sS "$URL/v1/verify" -H "Authorization: Bearer $KEY" -H 'Content-Type: message/rfc822' \
      -H 'Accept: text/plain' --data-binary @signed.eml
 sed 's/Friday/Monday/' signed.eml | curl -sS "$URL/v1/verify" -H "Authorization: Bearer $KEY" \
+     -H 'Content-Type: message/rfc822' -H 'Accept: text/plain' --data-binary @-
+sed 's/notices@campus/president@campus/' signed.eml | curl -sS "$URL/v1/verify" -H "Authorization: Bearer $KEY" \
      -H 'Content-Type: message/rfc822' -H 'Accept: text/plain' --data-binary @-
 # 4. the key is stolen: revoke it, and ask again
 curl -sS "$URL/v1/identities/notices@campus.example/revocation" -H "Authorization: Bearer $KEY" \

@@ -28,8 +28,9 @@ def paste(lines: str, *, folder: Path) -> str:
 def test_printed_lines_work_pasted_twice(service: Served, tmp_path: Path, time: str) -> None:
     shown = paste(first_steps.lines(service.url, key_file=str(service.key_file)), folder=tmp_path)
     verdicts = re.findall(r"^(valid|invalid|indeterminate|not signed):", shown, re.MULTILINE)
-    assert verdicts == ["valid", "invalid", "invalid"], f"the {time} time: {shown}"
+    assert verdicts == ["valid", "invalid", "invalid", "invalid"], f"the {time} time: {shown}"
     assert "(message_altered)" in shown
+    assert "(address_mismatch)" in shown
     assert "(signer_revoked)" in shown
 
 
