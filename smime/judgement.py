@@ -45,6 +45,21 @@ class Bench:
     trust: Trust
     effort: Effort = field(default_factory=Effort)
     signature_checks: int = MAX_SIGNATURE_CHECKS
+    paths: dict[tuple[Certificate, datetime, tuple[Certificate, ...]], PathResult] = field(default_factory=dict)
+
+    def path(self, certificate: Certificate, *, at: datetime, certificates: tuple[Certificate, ...]) -> PathResult:
+        """The path of a signer's certificate at a moment, judged once however often it signed."""
+        key = (certificate, at, certificates)
+        if key not in self.paths:
+            self.paths[key] = judge_path(
+                certificate,
+                intermediates=(*certificates, *self.trust.intermediates),
+                anchors=self.trust.anchors,
+                evidence=self.trust.evidence,
+                policy=_policy(self.trust, at),
+                effort=self.effort,
+            )
+        return self.paths[key]
 
     def take_check(self) -> bool:
         """Take one signature check, if one is left."""
@@ -86,14 +101,7 @@ def _report(
 ) -> SignerReport:
     trust = bench.trust
     time = _time(info, trust)
-    path = judge_path(
-        certificate,
-        intermediates=(*certificates, *trust.intermediates),
-        anchors=trust.anchors,
-        evidence=trust.evidence,
-        policy=_policy(trust, time.judged_at),
-        effort=bench.effort,
-    )
+    path = bench.path(certificate, at=time.judged_at, certificates=tuple(certificates))
     revoked, remarks = _revocation(path.revocation, time)
     addresses = Addresses.of(certificate)
     if addresses.in_subject:

@@ -9,7 +9,7 @@ from typing import Final
 
 from formats import oids
 from formats.algorithms import Digest, UnsupportedAlgorithm
-from formats.ber import BerError
+from formats.ber import MAX_ELEMENTS, BerError
 from formats.errors import Refusal
 from smime import transfer
 from smime.binding import Sender
@@ -23,6 +23,7 @@ from smime.message import Message, read_message
 
 MAX_LAYERS: Final = 16
 MAX_LEVEL: Final = 8  # opaque signatures within each other
+MAX_INNER_ELEMENTS: Final = 20_000  # of a structure further in, so that many cannot cost more than one at the root
 
 MALFORMED: Final = "signature_malformed"
 
@@ -86,6 +87,10 @@ class _Place:
     @property
     def is_root(self) -> bool:
         return not self.part
+
+    @property
+    def max_elements(self) -> int:
+        return MAX_ELEMENTS if self.is_root else MAX_INNER_ELEMENTS
 
     def layer(self, *, findings: tuple[str, ...] = (), reasons: tuple[str, ...] = ()) -> Layer:
         return Layer(
@@ -175,7 +180,7 @@ def _detached(place: _Place) -> Layer:
     if len(entity.children) != 2:
         return place.layer(findings=(*findings, "parts_not_two"), reasons=(MALFORMED,))
     signed, signature = entity.children
-    data = read_signed_data(_octets(signature))
+    data = read_signed_data(_octets(signature), max_elements=place.max_elements)
     if data.signers and not _micalg_fits(entity, data):
         findings.append("micalg_differs")
     if not data.signers:
@@ -230,7 +235,7 @@ def _digest_name(signer: SignerInfo) -> str:
 # --- application/pkcs7-mime (RFC 8551 3.2, 3.5.2) ----------------------------------------------------------------------
 def _opaque(place: _Place, *, findings: tuple[str, ...]) -> Layer:
     """What the CMS says it is counts, not smime-type, which nothing protects."""
-    oid, content = read_content_info(_octets(place.entity))
+    oid, content = read_content_info(_octets(place.entity), max_elements=place.max_elements)
     if oid in _SEALED:
         return replace(place.layer(findings=findings), is_sealed=True)
     if oid == oids.COMPRESSED_DATA:
@@ -246,13 +251,15 @@ def _opaque(place: _Place, *, findings: tuple[str, ...]) -> Layer:
     return layer
 
 
-def _opaque_by_name(place: _Place) -> Layer | None:
+def _opaque_by_name(place: _Place) -> Layer:
     """A file that is named like a signature is one only if it reads as one and holds its content."""
     try:
         layer = _opaque(place, findings=("recognised_by_name",))
     except Refusal:
-        return None
-    return layer if layer.is_sealed or layer.content is not None else None
+        return place.layer(findings=("named_like_a_signature",))
+    if not (layer.is_sealed or layer.content is not None):
+        return place.layer(findings=("named_like_a_signature",))
+    return layer
 
 
 def _octets(entity: Entity) -> bytes:

@@ -23,13 +23,13 @@ _CHARACTER_STRINGS: Final = frozenset(
 )
 
 
-def read_content_info(data: bytes | memoryview) -> tuple[str, Element]:
+def read_content_info(data: bytes | memoryview, *, max_elements: int = ber.MAX_ELEMENTS) -> tuple[str, Element]:
     """The content type of a ContentInfo and the content itself; nothing may follow it.
 
-    CmsMalformed where the bytes are not one, BerTooLarge where they nest too deep.
+    CmsMalformed where the bytes are not one, BerTooLarge where they nest too deep or have too many elements.
     """
     try:
-        fields = ber.read(data).fields(ber.SEQUENCE)
+        fields = ber.read(data, max_elements=max_elements).fields(ber.SEQUENCE)
         oid = fields.take(ber.OID).oid()
         wrapped = fields.take(context(0)).fields()
         fields.end()

@@ -75,13 +75,13 @@ class SignedData:
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
-def read_signed_data(data: bytes | memoryview) -> SignedData:
+def read_signed_data(data: bytes | memoryview, *, max_elements: int = ber.MAX_ELEMENTS) -> SignedData:
     """Read a ContentInfo that holds a SignedData, in BER or DER.
 
     CmsMalformed where it is none, CmsTooLarge for more than 64 signers or certificates, BerTooLarge where it nests
-    too deep.
+    too deep or has too many elements.
     """
-    oid, content = read_content_info(data)
+    oid, content = read_content_info(data, max_elements=max_elements)
     if oid != oids.SIGNED_DATA:
         raise CmsMalformed(f"expected signed data, found the content type {oid}")
     return signed_data(content)

@@ -12,6 +12,7 @@ from tests.smime.campus import ALICE, NOW, Person
 
 ENTITY = b"Content-Type: text/plain; charset=us-ascii\r\n\r\nFees are due on Friday.\r\n"
 DATE = b"Date: Tue, 24 Nov 2026 12:00:00 +0000\r\n"
+INNER_FIELDS = b'Content-Type: multipart/signed; protocol="application/pkcs7-signature"; boundary=outer\r\n'
 HEAD = b"From: alice@campus.example\r\nTo: all@campus.example\r\nSubject: Fees\r\n" + DATE
 
 
@@ -65,3 +66,8 @@ def mixed(*parts: bytes, head: bytes = HEAD) -> bytes:
     fields = b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=around\r\n\r\n" if head else b""
     fields = fields or b"Content-Type: multipart/mixed; boundary=around\r\n\r\n"
     return head + fields + b"".join(b"--around\r\n" + part + b"\r\n" for part in parts) + b"--around--\r\n"
+
+
+def inner(signer: Person, content: bytes = ENTITY) -> bytes:
+    """Make a signed part of a message."""
+    return signed_part(INNER_FIELDS, content, signature_part(cms(signer, content)))

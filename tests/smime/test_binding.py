@@ -75,6 +75,13 @@ def test_the_subject_does_not_count_beside_other_addresses(
     assert bind(sender("rector@campus.example"), [both]).reasons == ("address_mismatch",)
 
 
+def test_an_address_in_the_subject_that_cannot_be_read_is_there_all_the_same(
+    issuing: Authority, alice_key: ec.EllipticCurvePrivateKey
+) -> None:
+    odd = person(issuing, alice_key, mailboxes=(), subject=name("Alice", email="not an address")).certificate
+    assert bind(sender(ALICE), [odd]).reasons == ("address_mismatch",)
+
+
 @pytest.mark.parametrize("text", ["not an address", "alice@campus.example\0"])
 def test_an_address_that_cannot_be_read_matches_nobody(
     issuing: Authority, alice_key: ec.EllipticCurvePrivateKey, text: str

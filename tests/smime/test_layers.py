@@ -14,6 +14,7 @@ from tests.smime.cms.forging import signed_data, signer_info, usual_attributes
 from tests.smime.mails import (
     ENTITY,
     HEAD,
+    INNER_FIELDS,
     cms,
     detached,
     mixed,
@@ -23,7 +24,6 @@ from tests.smime.mails import (
 )
 
 SEALED = der.sequence(der.oid(oids.ENVELOPED_DATA), der.explicit(0, der.sequence(der.integer(0))))
-INNER_FIELDS = b'Content-Type: multipart/signed; protocol="application/pkcs7-signature"; boundary=outer\r\n'
 
 
 def found(data: bytes) -> tuple[Layer, ...]:
@@ -101,8 +101,10 @@ def test_opaque_signatures_of_many_names(alice: Person, kind: str, findings: tup
 
 
 def test_a_name_alone_makes_no_signature(alice: Person) -> None:
-    assert found(opaque(b"just bytes", kind="application/octet-stream; name=smime.p7m")) == ()
-    assert found(opaque(cms(alice), kind="application/octet-stream; name=smime.p7s")) == ()
+    for octets in (b"just bytes", cms(alice)):
+        layer = only(opaque(octets, kind="application/octet-stream; name=smime.p7s"))
+        assert not layer.is_signed
+        assert layer.findings == ("named_like_a_signature",)
     assert found(opaque(cms(alice, detached=False), kind="application/octet-stream; name=notes.txt")) == ()
 
 
@@ -115,6 +117,8 @@ def test_text_around_the_parts_is_a_finding(alice: Person) -> None:
 def test_micalg_is_advice(alice: Person, alice_p384: Person) -> None:
     assert only(detached(cms(alice_p384))).findings == ("micalg_differs",)
     assert only(detached(cms(alice)).replace(b"sha-256", b"SHA256")).findings == ()
+    unknown = signer_info(alice, usual_attributes(ENTITY), digest=der.sequence(der.oid("1.2.3.4")))
+    assert only(detached(signed_data([unknown]))).findings == ("micalg_differs",)
 
 
 def test_a_third_part_is_malformed(alice: Person) -> None:
@@ -216,6 +220,29 @@ def test_only_so_many_signatures_are_looked_at(alice: Person) -> None:
     result = find_layers(read_message(mixed(*[inner] * 20)))
     assert len(result.found) == 16
     assert result.findings == ("signatures_not_looked_at",)
+
+
+def test_many_elements_are_read_at_the_root_alone(alice: Person) -> None:
+    """Content may come in many pieces; a message of many such parts would cost as many times as much."""
+    pieces = b"\x24\x80" + der.octets(b"12345678") * 25_000 + b"\0\0"
+    whole = signed_data([signer_info(alice, usual_attributes(ENTITY))], content=b"12345678" * 25_000)
+    content = der.octets(b"12345678" * 25_000)
+    data = whole[: whole.index(content)] + pieces + whole[whole.index(content) + len(content) :]
+    indefinite = relengthened(data, len(pieces) - len(content))
+    assert only(opaque(indefinite)).content == b"12345678" * 25_000
+    (layer,) = found(mixed(opaque(indefinite, head=b"")))
+    assert layer.reasons == ("signature_malformed",)
+
+
+def relengthened(data: bytes, more: int) -> bytes:
+    """The structure with the lengths of its outer levels made longer, down to the content."""
+    position = 0
+    for tag in (0x30, 0xA0, 0x30, 0x30, 0xA0):
+        position = data.index(bytes([tag, 0x83]), position)
+        length = int.from_bytes(data[position + 2 : position + 5], "big") + more
+        data = data[: position + 2] + length.to_bytes(3, "big") + data[position + 5 :]
+        position += 5
+    return data
 
 
 def test_opaque_signatures_within_each_other_are_bounded(alice: Person) -> None:

@@ -123,6 +123,13 @@ def test_a_countersignature_may_only_be_unsigned() -> None:
     assert read_unsigned_attributes(ber.read(der.implicit(1, encoded, constructed=True))) == ()
 
 
+def test_algorithm_protection_of_a_signature_names_its_algorithm() -> None:
+    """RFC 6211 2: [2] would be for a message with a MAC."""
+    for rest in (b"", der.implicit(2, ECDSA[2:], constructed=True)):
+        wrong = attribute(oids.CMS_ALGORITHM_PROTECTION, der.sequence(SHA256, rest))
+        assert with_the_rest("algorithm_protection", wrong).faults == ("algorithm_protection_malformed",)
+
+
 def test_a_time_that_does_not_exist_is_a_fault() -> None:
     wrong = attribute(oids.SIGNING_TIME, der.encode(ber.UTC_TIME, b"261332000000Z", constructed=False))
     assert with_the_rest("signing_time", wrong).faults == ("signing_time_malformed",)
