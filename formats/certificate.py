@@ -9,7 +9,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Self
 
@@ -282,6 +282,15 @@ def _load(der: bytes) -> x509.Certificate:
         return x509.load_der_x509_certificate(der)
     except (ValueError, x509.InvalidVersion) as error:
         raise CertificateMalformed("a certificate that cryptography cannot read") from error
+
+
+@lru_cache(maxsize=512)
+def known(der: bytes) -> Certificate:
+    """Read a certificate that comes again and again, such as a signer's of ours; the last 512 are remembered.
+
+    Reading costs 0.2 ms, as much as everything else in signing a small message with P-256.
+    """
+    return Certificate.from_der(der)
 
 
 def _algorithm(fields: Fields) -> bytes:

@@ -23,7 +23,7 @@ from db.engine import Read, Write
 from db.jobs import Lease
 from db.private_keys import PrivateKeyRow
 from formats.algorithms import KeyKind
-from formats.certificate import Certificate
+from formats.certificate import Certificate, known
 from formats.serial import Serial
 from keys import software
 from keys.software import PrivateKey
@@ -154,7 +154,7 @@ def _signed(
     key_row: PrivateKeyRow,
     now: datetime,
 ) -> OcspAnswer:
-    certificate = Certificate.from_der(delegate.certificate or b"")
+    certificate = known(delegate.certificate or b"")
     return _build(asked, status, delegate=certificate, key=custody.key_of(context.vault, key_row), now=now)
 
 

@@ -13,7 +13,7 @@ from db.certificates import CertificateRow
 from db.engine import Read
 from db.identities import IdentityRow
 from db.private_keys import PrivateKeyRow
-from formats.certificate import Certificate
+from formats.certificate import known
 from formats.mailbox import Mailbox
 from services import access, audit, custody
 from services.access import Principal
@@ -122,10 +122,10 @@ def _signer(
 ) -> Signer:
     encryption = decrypting.certificate if decrypting is not None and decrypting.revoked_at is None else None
     return Signer(
-        certificate=Certificate.from_der(signing.certificate or b""),
+        certificate=known(signing.certificate or b""),
         chain=context.issuers.issuing.chain[:-1],
         key=custody.key_of(context.vault, key_row),
-        encryption_certificate=Certificate.from_der(encryption) if encryption else None,
+        encryption_certificate=known(encryption) if encryption else None,
     )
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from formats import algorithms, der, oids, pem
 from formats.algorithms import AlgorithmRefused, UnsupportedAlgorithm
 from formats.ber import read_der
-from formats.certificate import Certificate, CertificateMalformed
+from formats.certificate import Certificate, CertificateMalformed, known
 from formats.errors import Malformed
 from formats.extensions import BasicConstraints
 from formats.mailbox import Mailbox
@@ -381,3 +381,9 @@ def test_reads_what_openssl_makes(tmp_path: Path, rsa2048: rsa.RSAPrivateKey) ->
     algorithm = certificate.signature_algorithm
     assert (algorithm.name, algorithm.salt) == ("rsa-pss-sha512", 64)
     algorithms.verify(certificate.public_key, certificate.signature, certificate.tbs, algorithm=algorithm)
+
+
+def test_known_certificate_is_read_once(make_certificate: MakeCertificate) -> None:
+    leaf_der = make_certificate()
+    assert known(leaf_der) is known(bytes(bytearray(leaf_der)))
+    assert known(leaf_der) == Certificate.from_der(leaf_der)
