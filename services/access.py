@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,6 +14,7 @@ from db.api_keys import ApiKeyRow
 from formats.mailbox import Mailbox, MailboxPattern
 from services.authority import MATRIX, SCOPES
 from services.context import Context
+from services.credential import hash_of, is_well_formed
 from services.errors import CredentialRefused, MailboxNotAllowed, Overloaded, ScopeMissing
 
 LAST_USE_EVERY: Final = timedelta(hours=1)
@@ -58,11 +58,13 @@ def job(name: str, *, request_id: str) -> Principal:
     )
 
 
-def authenticate(context: Context, credential: str | None, *, address: str | None, request_id: str) -> Principal:
+def authenticate(context: Context, secret: str | None, *, address: str | None, request_id: str) -> Principal:
     """Find the principal of a bearer credential; one refusal for unknown, expired, ended and wrong network."""
+    if secret is None or not is_well_formed(secret):
+        raise CredentialRefused("no valid credential was given")
     now = context.clock()
     with context.database.read(timeout=1.0) as read:
-        row = api_keys.find_by_hash(read, hash_of(credential or ""))
+        row = api_keys.find_by_hash(read, hash_of(secret))
         if row is None or not _counts(row, now=now, address=address):
             raise CredentialRefused("no valid credential was given")
         lineage = api_keys.lineage_ids(read, row.lineage, up_to_position=row.position) if row.position else (row.id,)
@@ -85,11 +87,6 @@ def _note_use(context: Context, key_id: str, *, now: datetime) -> None:
     """Let the journal note it; a journal that is full is no reason to refuse a caller."""
     with suppress(Overloaded):
         context.journal.submit(lambda write: api_keys.touch(write, key_id, now=now))
-
-
-def hash_of(credential: str) -> str:
-    """The form in which an API key is stored: keys hold 256 random bits, so one SHA-256 is enough."""
-    return hashlib.sha256(credential.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _counts(row: ApiKeyRow, *, now: datetime, address: str | None) -> bool:

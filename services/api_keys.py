@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-import secrets
-import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +12,7 @@ from db import api_keys
 from db.api_keys import ApiKeyRow
 from db.engine import Read, Write, new_id
 from formats.mailbox import MailboxPattern
-from services import access, audit
+from services import access, audit, credential
 from services.access import Principal
 from services.authority import SCOPES
 from services.context import Context
@@ -21,17 +20,18 @@ from services.errors import (
     ApiKeyNotFound,
     ExpiryRefused,
     GrantExceedsOwn,
+    NameRefused,
     NetworkMalformed,
     ScopeUnknown,
     TwoLiveKeys,
 )
 
-__all__ = ["ApiKeyRow", "Grant", "NewKey", "add", "add_local", "delete", "new_key", "page", "rotate", "show"]
+__all__ = ["ApiKeyRow", "Grant", "NewKey", "add", "add_local", "delete", "page", "rotate", "show"]
 
 # After a rotation both keys work until the older one is deleted, or this time is over.
 OVERLAP: Final = timedelta(days=7)
-_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_PREFIX: Final = "ms_live_"
+# How the record names those who are no API key.
+_TAKEN: Final = ("operator", "job")
 _LAST: Final = 2**31 - 1
 
 
@@ -99,7 +99,7 @@ def rotate(context: Context, principal: Principal, *, key_id: str) -> NewKey:
             raise ApiKeyNotFound("this API key has ended")
         if len(live) > 1:
             raise TwoLiveKeys("two keys of this rotation are alive already")
-        secret = new_key()
+        secret = credential.new()
         row = replace(
             _row(_grant_of(old), secret, created_by=principal.name, now=now),
             lineage=old.lineage,
@@ -122,12 +122,6 @@ def delete(context: Context, principal: Principal, *, key_id: str) -> None:
             _record(write, principal, row, action="api_key.deleted", now=now)
 
 
-def new_key() -> str:
-    """A fresh key: prefix, 32 random octets and their CRC-32, in base 62, so that a double click selects all of it."""
-    octets = secrets.token_bytes(32)
-    return _PREFIX + _base62(int.from_bytes(octets, "big"), width=43) + _base62(zlib.crc32(octets), width=6)
-
-
 def insert_key(write: Write, *, grant: Grant, secret: str, principal: Principal, now: datetime) -> ApiKeyRow:
     """Store a key in the caller's transaction, with its audit entry."""
     row = _row(grant, secret, created_by=principal.name, now=now)
@@ -137,7 +131,7 @@ def insert_key(write: Write, *, grant: Grant, secret: str, principal: Principal,
 
 
 def _insert(context: Context, principal: Principal, grant: Grant) -> NewKey:
-    secret = new_key()
+    secret = credential.new()
     with context.database.write() as write:
         row = insert_key(write, grant=grant, secret=secret, principal=principal, now=context.clock())
     return NewKey(row=row, key=secret)
@@ -148,8 +142,8 @@ def _row(grant: Grant, secret: str, *, created_by: str, now: datetime) -> ApiKey
     return ApiKeyRow(
         id=key_id,
         name=grant.name,
-        key_sha256=access.hash_of(secret),
-        prefix_hint=secret[: len(_PREFIX) + 4],
+        key_sha256=credential.hash_of(secret),
+        prefix_hint=credential.hint_of(secret),
         scopes=grant.scopes,
         mailboxes=grant.mailboxes,
         cidrs=grant.cidrs,
@@ -174,6 +168,7 @@ def _check(grant: Grant, *, now: datetime) -> Grant:
             raise ScopeUnknown(f"there is no scope {scope[:40]!r}", pointers=("/scopes",))
     if grant.expires_at is not None and grant.expires_at <= now:
         raise ExpiryRefused("the expiry lies in the past", pointers=("/expires_at",))
+    _refuse_name(grant.name)
     return replace(
         grant,
         scopes=tuple(scope for scope in SCOPES if scope in grant.scopes),
@@ -182,23 +177,47 @@ def _check(grant: Grant, *, now: datetime) -> Grant:
     )
 
 
+def _refuse_name(name: str) -> None:
+    """A name stands in the record, where it must not pass for somebody else or hide what it is."""
+    if not name.isprintable() or name != name.strip() or not name or name in _TAKEN:
+        raise NameRefused("the name is empty, taken, or not plain printable text", pointers=("/name",))
+
+
 def _network(text: str) -> str:
     try:
-        return str(ipaddress.ip_network(text))
+        network = ipaddress.ip_network(text)
     except ValueError:
         raise NetworkMalformed(f"{text[:60]!r} is not a network", pointers=("/cidrs",)) from None
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped is not None:
+        # Callers are compared by their IPv4 address, which such a network would never hold.
+        raise NetworkMalformed(f"{text[:60]!r} is to be written as an IPv4 network", pointers=("/cidrs",))
+    return str(network)
 
 
 def _refuse_excess(principal: Principal, grant: Grant) -> None:
+    """Nobody grants a scope, a mailbox or a network that they lack themselves."""
     lacking = [scope for scope in grant.scopes if scope not in principal.scopes]
     if lacking:
         raise GrantExceedsOwn(f"your own key lacks the scope {lacking[0]}", pointers=("/scopes",))
     if principal.kind == "operator":
         return
+    if principal.cidrs and not (grant.cidrs and all(_lies_in(cidr, principal.cidrs) for cidr in grant.cidrs)):
+        raise GrantExceedsOwn(
+            "your own key is bound to networks, and this one is not within them", pointers=("/cidrs",)
+        )
     for text in grant.mailboxes:
         wanted = MailboxPattern.parse(text)
         if not any(own.covers_pattern(wanted) for own in principal.mailboxes):
             raise GrantExceedsOwn(f"your own key is not for {text}", pointers=("/mailboxes",))
+
+
+def _lies_in(cidr: str, bounds: Iterable[str]) -> bool:
+    inner = ipaddress.ip_network(cidr)
+    for bound in bounds:
+        outer = ipaddress.ip_network(bound)
+        if inner.version == outer.version and outer.supernet_of(inner):  # type: ignore[arg-type]  # of one version
+            return True
+    return False
 
 
 def _found(read: Read, key_id: str) -> ApiKeyRow:
@@ -220,11 +239,3 @@ def _record(write: Write, principal: Principal, row: ApiKeyRow, *, action: str, 
             details={"name": row.name, "scopes": " ".join(row.scopes), "mailboxes": " ".join(row.mailboxes)},
         ),
     )
-
-
-def _base62(number: int, *, width: int) -> str:
-    digits = []
-    for _ in range(width):
-        number, digit = divmod(number, 62)
-        digits.append(_ALPHABET[digit])
-    return "".join(reversed(digits))

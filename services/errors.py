@@ -7,8 +7,8 @@ Conflict       AlreadyRevoked, KeyOfAnotherPerson, MailboxSpelledOtherwise, Iden
                AlreadyDelivered, NotCompleted, TwoLiveKeys
 Unacceptable   MailDomainRefused, KeyCompromised, InvalidityDateRefused, IdempotencyKeyMalformed, IdempotencyMismatch,
                IdentityUnknown, IdentityPaused, CertificateRevoked, FromNotIdentity, NotValid, ChoiceUnknown,
-               ScopeUnknown, NetworkMalformed, ExpiryRefused, OptionsRefused, SettingsDiffer, NotADemo
-NotReady       NotInitialised, IssuingTooLate, Overloaded, FolderNotWritable
+               ScopeUnknown, NameRefused, NetworkMalformed, ExpiryRefused, OptionsRefused, SettingsDiffer, NotADemo
+NotReady       NotInitialised, IssuingTooLate, Overloaded, DataUnsafe, FolderNotWritable
 """
 
 from __future__ import annotations
@@ -223,6 +223,13 @@ class ScopeUnknown(Unacceptable):
     hint = "the scopes are listed in the API's description at /docs"
 
 
+class NameRefused(Unacceptable):
+    """The name of an API key is empty, taken, or not plain printable text."""
+
+    code = "name_refused"
+    hint = "name the key after what it is for, in plain text without blanks at its ends"
+
+
 class NetworkMalformed(Unacceptable):
     """An entry of `cidrs` is not a network."""
 
@@ -277,6 +284,13 @@ class Overloaded(TooMany):
 
     code = "overloaded"
     hint = "ask again in a few seconds"
+
+
+class DataUnsafe(NotReady):
+    """The data folder, or a secret file in it, is open to others or not what it should be."""
+
+    code = "data_unsafe"
+    hint = "let only the service's user write the folder and read the file, or take the file away: init makes a new one"
 
 
 class FolderNotWritable(NotReady):

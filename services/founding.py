@@ -28,13 +28,13 @@ from keys import software
 from keys.errors import PassphraseWrong
 from keys.software import PrivateKey
 from keys.vault import Vault
-from services import access, api_keys, jobs, publication, start
+from services import access, api_keys, credential, jobs, publication, start
 from services.api_keys import Grant
 from services.authority import SCOPES
 from services.charter import Plan, sign, store
 from services.context import Clock
-from services.errors import FolderNotWritable, NotADemo
-from services.secret_files import remove_drafts, write_once
+from services.errors import DataUnsafe, FolderNotWritable, NotADemo
+from services.secret_files import check_owner, remove_drafts, write_once
 from services.settings import Settings, SettingsWrong
 
 DEMO_PREFIX: Final = "DEMO - DO NOT TRUST "
@@ -86,10 +86,10 @@ def found(
 ) -> Founded:
     """Make the CA, or find it made.
 
-    (1) the data folder, which is a demo's for ever or never
+    (1) the data folder, which nobody else may write
     (2) the database at head; if there is a CA in it, it stays as it is
     (3) what will be permanent, shown and agreed on
-    (4) the key-encryption key, the root key and the first API key: loaded if there, made if not
+    (4) the mark of a demo, the key-encryption key, the root key and the first API key: taken if there, made if not
     (5) root, issuing CA and the root's CRLs, made and stored; (4) and (5) are one transaction and one node's turn
     (6) the jobs, run once: from here on there are a CRL and an OCSP delegate
     """
@@ -107,6 +107,8 @@ def found(
             made = _make(database, settings, plan, demo=demo, clock=clock, progress=progress)  # (4) (5)
         else:
             start.agree(settings, installed, demo=demo)
+            if demo:
+                _mark(settings)
     finally:
         database.dispose()
     if made:
@@ -141,11 +143,18 @@ def _make_folder(settings: Settings, *, demo: bool) -> Path:
         probe = settings.data / f".probe-{secrets.token_hex(4)}"
         probe.touch()
         probe.unlink()
-        if demo:
-            mark.touch()
     except OSError as error:
         raise FolderNotWritable(f"the data folder {settings.data} cannot be written: {error.strerror}") from None
+    check_owner(settings.data.stat(), path=settings.data, others=0o022)
     return settings.data
+
+
+def _mark(settings: Settings) -> None:
+    """Write into the data folder that it is a demo's, for ever."""
+    try:
+        (settings.data / DEMO_MARK).touch()
+    except OSError as error:
+        raise FolderNotWritable(f"the data folder {settings.data} cannot be written: {error.strerror}") from None
 
 
 def _installed(database: Database) -> Installation | None:
@@ -219,15 +228,34 @@ def _take_turn(write: Write, *, now: datetime) -> None:
 
 def _load_or_make(settings: Settings, *, demo: bool, progress: Callable[[str], None]) -> _Secrets:
     root_file, admin_file = settings.data / ROOT_KEY, admin_key_file(settings)
+    if demo:
+        _mark(settings)  # before there is a root key that is not encrypted
     for path in (settings.root_passphrase_file, root_file, admin_file):
         remove_drafts(path)
     vault = Vault.create_file(settings.kek_file or settings.data / "kek")
     passphrase = None if demo else _passphrase(settings, root_file)
     if not root_file.exists():
         progress("making the root key, RSA-4096 (a second or two)")
-    root_key = software.read_pem_private(write_once(root_file, lambda: _root_key_pem(passphrase)), passphrase)
-    admin_key = write_once(admin_file, f"{api_keys.new_key()}\n".encode).decode().strip()
+    root_key = _root_key(write_once(root_file, lambda: _root_key_pem(passphrase)), passphrase, root_file)
+    admin_key = _admin_key(write_once(admin_file, f"{credential.new()}\n".encode), admin_file)
     return _Secrets(vault=vault, root_key=root_key, admin_key=admin_key)
+
+
+def _root_key(pem: bytes, passphrase: str | None, path: Path) -> PrivateKey:
+    """The key that is in the file, whoever laid it there, if it is as one that is made here."""
+    if passphrase is not None and b"ENCRYPTED PRIVATE KEY" not in pem:
+        raise DataUnsafe(f"the root key in {path} is not encrypted")
+    key = software.read_pem_private(pem, passphrase)
+    if KeyKind.of(key.public_key()) is not KeyKind.RSA4096:
+        raise DataUnsafe(f"the root key in {path} is not an RSA-4096 key")
+    return key
+
+
+def _admin_key(text: bytes, path: Path) -> str:
+    secret = text.decode("ascii", "replace").strip()
+    if not credential.is_well_formed(secret):
+        raise DataUnsafe(f"{path} does not hold an API key")
+    return secret
 
 
 def _root_key_pem(passphrase: str | None) -> bytes:

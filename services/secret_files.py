@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from services.errors import FolderNotWritable
+from services.errors import DataUnsafe, FolderNotWritable
+
+MAX_OCTETS: Final = 64 * 1024
 
 
 def write_once(path: Path, content: Callable[[], bytes]) -> bytes:
@@ -16,9 +20,27 @@ def write_once(path: Path, content: Callable[[], bytes]) -> bytes:
     try:
         if not path.exists():
             _write(path, content())
-        return path.read_bytes()
+        return _read(path)
     except OSError as error:
         raise FolderNotWritable(f"{path} cannot be written or read: {error.strerror}") from None
+
+
+def check_owner(status: os.stat_result, *, path: Path, others: int) -> None:
+    """DataUnsafe unless it belongs to root or the service's user, and others may not do what `others` masks."""
+    if status.st_uid not in {0, os.geteuid()}:
+        raise DataUnsafe(f"{path} belongs to another user")
+    if status.st_mode & others:
+        raise DataUnsafe(f"{path} is open to others: mode {stat.S_IMODE(status.st_mode):04o}")
+
+
+def _read(path: Path) -> bytes:
+    """What somebody else may have laid there is not believed: a plain file of our own, that nobody else can read."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise DataUnsafe(f"{path} is not a plain file")
+        check_owner(status, path=path, others=0o077)
+        return file.read(MAX_OCTETS)
 
 
 def remove_drafts(path: Path) -> None:

@@ -11,7 +11,7 @@ from db.authorities import AuthorityRow
 from formats.algorithms import KeyKind, spki_der
 from formats.certificate import Certificate
 from keys import software
-from services import access, jobs, publication, start
+from services import credential, jobs, publication, start
 from tests.campus import demo_settings
 from tests.database import opened
 from tests.fakes import FakeClock
@@ -118,7 +118,7 @@ def assert_it_works(url: str, data: Path) -> None:
         jobs.run_due(context, holder="test")
         assert publication.is_ready(context)
         with context.database.read() as read:
-            admin = api_keys.find_by_hash(read, access.hash_of((data / "admin.key").read_text().strip()))
+            admin = api_keys.find_by_hash(read, credential.hash_of((data / "admin.key").read_text().strip()))
             assert admin is not None
             assert admin.expires_at is None
             assert crls.last_number(read, "root") == 6

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from formats.errors import Refusal
 from formats.mailbox import MailboxError
-from services import access, api_keys
+from services import access, api_keys, credential
 from services.access import Principal
 from services.api_keys import ApiKeyRow, Grant, NewKey
 from services.authority import SCOPES
@@ -18,6 +19,7 @@ from services.errors import (
     CredentialRefused,
     ExpiryRefused,
     GrantExceedsOwn,
+    NameRefused,
     NetworkMalformed,
     ScopeMissing,
     ScopeUnknown,
@@ -54,12 +56,12 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(campus: Campus) -> None:
     assert re.fullmatch(r"ms_live_[0-9A-Za-z]{49}", made.key)
     row = api_keys.show(campus.context, campus.admin, key_id=made.row.id)
     assert row == made.row
-    assert row.key_sha256 == access.hash_of(made.key)
+    assert row.key_sha256 == credential.hash_of(made.key)
     assert made.key not in repr(made) + repr(row) + repr(entries(campus))
 
 
 def test_keys_are_never_the_same() -> None:
-    assert len({api_keys.new_key() for _ in range(100)}) == 100
+    assert len({credential.new() for _ in range(100)}) == 100
 
 
 def test_records_who_made_it_and_what_for(campus: Campus) -> None:
@@ -157,9 +159,9 @@ def test_every_credential_that_does_not_count_gets_one_answer(campus: Campus) ->
     campus.clock.advance(timedelta(hours=1))
     wrong = [None, "", "ms_live_", "ms_live_" + "0" * 49, ended.key + "x", "\udcff", soon.key, ended.key, bound.key]
     answers = set()
-    for credential in wrong:
+    for secret in wrong:
         with pytest.raises(CredentialRefused) as caught:
-            enter(campus, credential)
+            enter(campus, secret)
         answers.add((type(caught.value), caught.value.detail))
     assert len(answers) == 1
 
@@ -290,3 +292,27 @@ def test_a_deleted_key_stays_in_the_list_and_is_deleted_once(campus: Campus) -> 
     assert [entry.action for entry in entries(campus, object_id=row.id)] == ["api_key.added", "api_key.deleted"]
     with pytest.raises(ApiKeyNotFound):
         api_keys.delete(campus.context, campus.admin, key_id="nobody")
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\u202eb", " a", "operator"])
+def test_a_name_that_could_deceive_is_refused(campus: Campus, name: str) -> None:
+    with pytest.raises(NameRefused):
+        api_keys.add(campus.context, campus.admin, grant=Grant(name=name, scopes=(), mailboxes=()))
+
+
+def test_a_key_bound_to_networks_grants_only_within_them(campus: Campus) -> None:
+    bound = replace(campus.admin, cidrs=("192.0.2.0/24", "2001:db8::/32"))
+
+    def add(*cidrs: str) -> None:
+        api_keys.add(campus.context, bound, grant=Grant(name="child", scopes=(), mailboxes=(), cidrs=cidrs))
+
+    add("192.0.2.128/25", "2001:db8:1::/48")
+    for wider in ((), ("0.0.0.0/0",), ("192.0.2.0/24", "198.51.100.0/24"), ("2001::/16",)):
+        with pytest.raises(GrantExceedsOwn):
+            add(*wider)
+
+
+def test_an_ipv4_network_is_written_as_one(campus: Campus) -> None:
+    grant = Grant(name="child", scopes=(), mailboxes=(), cidrs=("::ffff:127.0.0.0/104",))
+    with pytest.raises(NetworkMalformed):
+        api_keys.add(campus.context, campus.admin, grant=grant)

@@ -16,10 +16,10 @@ from formats.algorithms import KeyKind, spki_der
 from formats.certificate import Certificate
 from keys import software
 from keys.errors import KekMissing, PassphraseWrong
-from services import access, founding, publication, start
+from services import access, credential, founding, publication, start
 from services.authority import SCOPES
 from services.charter import Plan
-from services.errors import FolderNotWritable, NotADemo, SettingsDiffer
+from services.errors import DataUnsafe, FolderNotWritable, NotADemo, SettingsDiffer
 from services.founding import Founded, FoundingDeclined
 from services.settings import Settings, SettingsWrong, load_settings
 from tests.campus import demo_settings
@@ -54,9 +54,23 @@ def quick_keys(rsa_keys: dict[KeyKind, bytes], monkeypatch: pytest.MonkeyPatch) 
     return asked
 
 
-def found(settings: Settings, *, demo: bool = True, agree: Callable[[Plan], bool] = lambda _plan: True) -> Founded:
+def found(
+    settings: Settings,
+    *,
+    demo: bool = True,
+    agree: Callable[[Plan], bool] = lambda _plan: True,
+    progress: Callable[[str], None] = lambda _line: None,
+) -> Founded:
     clock = FakeClock(datetime(2026, 3, 2, 8, 30, tzinfo=UTC))
-    return founding.found(settings, demo=demo, clock=clock, progress=lambda _line: None, agree=agree)
+    return founding.found(settings, demo=demo, clock=clock, progress=progress, agree=agree)
+
+
+def interrupted_at(words: str) -> Callable[[str], None]:
+    def progress(line: str) -> None:
+        if line.startswith(words):
+            raise KeyboardInterrupt
+
+    return progress
 
 
 def demo(folder: Path, url: str, **environ: str) -> Settings:
@@ -275,7 +289,7 @@ def test_repeated_after_the_root_key_was_moved_away_nothing_is_made(empty_databa
 def test_the_first_key_of_production_expires_after_thirty_days(empty_database_url: str, tmp_path: Path) -> None:
     made = found(production(tmp_path, empty_database_url), demo=False)
     with opened(empty_database_url) as database, database.read() as read:
-        row = api_keys.find_by_hash(read, access.hash_of(made.admin_key_file.read_text().strip()))
+        row = api_keys.find_by_hash(read, credential.hash_of(made.admin_key_file.read_text().strip()))
     assert row is not None
     assert row.expires_at == datetime(2026, 3, 2, 8, 30, tzinfo=UTC) + timedelta(days=30)
 
@@ -323,10 +337,60 @@ def test_a_demo_never_becomes_production_and_production_never_a_demo(empty_datab
 
 
 def test_a_demo_that_was_begun_never_becomes_production(empty_database_url: str, tmp_path: Path) -> None:
-    with pytest.raises(FoundingDeclined):
-        found(demo(tmp_path, empty_database_url), agree=lambda _plan: False)
+    with pytest.raises(KeyboardInterrupt):
+        found(demo(tmp_path, empty_database_url), progress=interrupted_at("making the root key"))
     with pytest.raises(NotADemo):
         found(production(tmp_path, empty_database_url), demo=False)
+
+
+def test_a_demo_that_was_declined_leaves_no_mark(empty_database_url: str, tmp_path: Path) -> None:
+    with pytest.raises(FoundingDeclined):
+        found(demo(tmp_path, empty_database_url), agree=lambda _plan: False)
+    assert not founding.is_demo(tmp_path / "data")
+
+
+def test_production_goes_on_after_somebody_asked_for_a_demo(empty_database_url: str, tmp_path: Path) -> None:
+    found(production(tmp_path, empty_database_url), demo=False)
+    with pytest.raises(NotADemo):
+        found(demo(tmp_path, empty_database_url))
+    assert not founding.is_demo(tmp_path / "data")
+    assert not found(production(tmp_path, empty_database_url), demo=False).made
+
+
+@pytest.mark.parametrize("text", ["", "\n", "weak", "ms_live_" + "0" * 49])
+def test_an_admin_key_that_somebody_laid_there_is_not_taken_up(
+    empty_database_url: str, tmp_path: Path, text: str
+) -> None:
+    lay(tmp_path / "data" / "admin.key", text.encode())
+    with pytest.raises(DataUnsafe):
+        found(demo(tmp_path, empty_database_url))
+    assert cas(empty_database_url) == []
+
+
+def test_a_root_key_that_is_not_as_ours_is_not_taken_up(empty_database_url: str, tmp_path: Path) -> None:
+    weak = software.generate(KeyKind.P256)
+    lay(tmp_path / "data" / "root.passphrase", b"correct horse")
+    lay(tmp_path / "data" / "root.key", software.to_pem(weak, passphrase=None))
+    with pytest.raises(DataUnsafe):
+        found(production(tmp_path, empty_database_url), demo=False)
+    (tmp_path / "data" / "root.key").write_bytes(software.to_pem(weak, passphrase="correct horse"))
+    with pytest.raises(DataUnsafe):
+        found(production(tmp_path, empty_database_url), demo=False)
+    assert cas(empty_database_url) == []
+
+
+def test_a_folder_that_others_can_write_is_refused(empty_database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(0o777)
+    with pytest.raises(DataUnsafe):
+        found(demo(tmp_path, empty_database_url))
+
+
+def lay(path: Path, content: bytes) -> None:
+    """Put a file there, as its owner would."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_bytes(content)
+    path.chmod(0o600)
 
 
 def test_settings_that_differ_from_the_ca_are_refused(empty_database_url: str, tmp_path: Path) -> None:
