@@ -127,7 +127,7 @@ class Finding:
 
 
 class LintRefused(Unacceptable):
-    """The linters or our own checks have findings; `findings` holds them all."""
+    """The linters or our own checks have findings, whose codes the detail names."""
 
     code: ClassVar[str] = "lint_refused"
     hint: ClassVar[str] = "change what the findings name: the subject, the mailboxes, the key or the settings"

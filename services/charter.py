@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from ca import crl, hierarchy
+from ca import crl, hierarchy, profiles
+from ca.issuance import Blueprint, Issuer
 from ca.lint import Linter, require_clean
+from ca.profiles import Use
+from ca.subjects import Subject
 from db import authorities, crls, private_keys
 from db.authorities import AuthorityRow
 from db.crls import CrlRow
@@ -15,6 +18,8 @@ from db.engine import Write
 from db.private_keys import PrivateKeyRow
 from formats.algorithms import KeyKind
 from formats.certificate import Certificate
+from formats.mailbox import Mailbox
+from formats.serial import Serial
 from keys import software
 from keys.software import PrivateKey
 from keys.vault import Vault
@@ -55,6 +60,51 @@ class Charter:
 def sign(plan: Plan, *, root_key: PrivateKey, vault: Vault, now: datetime) -> Charter:
     """Sign root, issuing CA and the root's CRLs; nothing is stored."""
     linter = Linter(policy_arc=plan.policy_arc)
+    issuing_key = software.generate(KeyKind.RSA3072)
+    root, issuing = _certificates(plan, root_key, issuing_key, now=now, linter=linter)
+    key_row = custody.seal(
+        vault, issuing_key, kind=KeyKind.RSA3072, owner=f"authority:{ISSUING}", purpose="ca", now=now
+    )
+    root_crls = [_root_crl(root, root_key, number, now=now, linter=linter) for number in range(1, ROOT_CRLS + 1)]
+    return Charter(root=root, issuing=issuing, key_row=key_row, root_crls=root_crls)
+
+
+def rehearse(plan: Plan, *, now: datetime) -> None:
+    """Make all that the plan is for once, with throw-away keys; LintRefused if a setting breaks a rule.
+
+    Some settings only show in a department's certificate, and what is founded with them is founded for ever.
+    """
+    linter = Linter(policy_arc=plan.policy_arc)
+    root_key, issuing_key, key = (software.generate(KeyKind.P256) for _ in range(3))
+    root, issuing = _certificates(plan, root_key, issuing_key, now=now, linter=linter)
+    issuer = Issuer(
+        id=ISSUING,
+        certificate=issuing,
+        key=issuing_key,
+        chain=(issuing, root),
+        urls=start.status_urls(plan.status_url, ISSUING),
+        policy_arc=plan.policy_arc,
+        linter=linter,
+    )
+    subject = Subject(
+        country=plan.country, organization=plan.campus_name, organization_id=plan.organization_id, common_name=None
+    )
+    for domain in plan.mail_domains[:1]:
+        blueprint = Blueprint(
+            profile=profiles.profile("role"),
+            use=Use.DUAL,
+            public_key=key.public_key(),
+            mailboxes=(Mailbox.parse(f"rehearsal@{domain}"),),
+            subject=subject,
+            days=None,
+            not_after=None,
+        )
+        issuer.prepare(blueprint, serial=Serial.random(), now=now)
+
+
+def _certificates(
+    plan: Plan, root_key: PrivateKey, issuing_key: PrivateKey, *, now: datetime, linter: Linter
+) -> tuple[Certificate, Certificate]:
     root = hierarchy.make_root(
         root_key,
         country=plan.country,
@@ -63,7 +113,6 @@ def sign(plan: Plan, *, root_key: PrivateKey, vault: Vault, now: datetime) -> Ch
         now=now,
         linter=linter,
     )
-    issuing_key = software.generate(KeyKind.RSA3072)
     issuing = hierarchy.make_issuing_ca(
         issuing_key.public_key(),
         root=root,
@@ -78,11 +127,7 @@ def sign(plan: Plan, *, root_key: PrivateKey, vault: Vault, now: datetime) -> Ch
         now=now,
         linter=linter,
     )
-    key_row = custody.seal(
-        vault, issuing_key, kind=KeyKind.RSA3072, owner=f"authority:{ISSUING}", purpose="ca", now=now
-    )
-    root_crls = [_root_crl(root, root_key, number, now=now, linter=linter) for number in range(1, ROOT_CRLS + 1)]
-    return Charter(root=root, issuing=issuing, key_row=key_row, root_crls=root_crls)
+    return root, issuing
 
 
 def _root_crl(root: Certificate, root_key: PrivateKey, number: int, *, now: datetime, linter: Linter) -> CrlRow:

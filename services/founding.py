@@ -31,7 +31,7 @@ from keys.vault import Vault
 from services import access, api_keys, credential, jobs, publication, start
 from services.api_keys import Grant
 from services.authority import SCOPES
-from services.charter import Plan, sign, store
+from services.charter import Plan, rehearse, sign, store
 from services.context import Clock
 from services.errors import DataUnsafe, FolderNotWritable, NotADemo
 from services.secret_files import check_owner, remove_drafts, write_once
@@ -88,7 +88,7 @@ def found(
 
     (1) the data folder, which nobody else may write
     (2) the database at head; if there is a CA in it, it stays as it is
-    (3) what will be permanent, shown and agreed on
+    (3) what will be permanent, rehearsed with throw-away keys, shown and agreed on
     (4) the mark of a demo, the key-encryption key, the root key and the first API key: taken if there, made if not
     (5) root, issuing CA and the root's CRLs, made and stored; (4) and (5) are one transaction and one node's turn
     (6) the jobs, run once: from here on there are a CRL and an OCSP delegate
@@ -102,6 +102,7 @@ def found(
         installed = _installed(database)
         if installed is None:
             plan = _plan(settings, demo=demo)  # (3)
+            rehearse(plan, now=clock())
             if not agree(plan):
                 raise FoundingDeclined
             made = _make(database, settings, plan, demo=demo, clock=clock, progress=progress)  # (4) (5)

@@ -20,6 +20,8 @@ from smime.headers import read_date, read_mailboxes
 from smime.source import Source
 
 MAX_MESSAGE: Final = 25 * 1024 * 1024
+# RFC 5322 2.1.1 wants lines of at most 998 octets; a mail of one line is shorter than this, if there is any.
+LONGEST_LINE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +75,7 @@ def read_message(data: bytes, *, limit: int = MAX_MESSAGE) -> Message:
         raise MessageTooLarge(f"a message of more than {limit} octets")
     if not data.strip():
         raise MessageMalformed("an empty message")
+    if len(data) > LONGEST_LINE and b"\n" not in data:
+        # What comes first of all mistakes: a program on the way took the line breaks out.
+        raise MessageMalformed("there is no line break in it; `curl -d` takes them out, `curl --data-binary` does not")
     return Message(read_entity(Source(data)))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from ca.errors import LintRefused
 from db import api_keys, authorities, crls, installation, private_keys
 from db.authorities import AuthorityRow
 from formats.algorithms import KeyKind, spki_der
@@ -242,7 +243,7 @@ def test_production_shows_what_will_be_permanent(empty_database_url: str, tmp_pa
 def test_declined_nothing_is_made(empty_database_url: str, tmp_path: Path, quick_keys: list[KeyKind]) -> None:
     with pytest.raises(FoundingDeclined):
         found(production(tmp_path, empty_database_url), demo=False, agree=lambda _plan: False)
-    assert quick_keys == []
+    assert KeyKind.RSA4096 not in quick_keys  # only the throw-away keys of the rehearsal
     assert cas(empty_database_url) == []
     assert contents(tmp_path / "data") == {}
     assert not (tmp_path / "kek").exists()
@@ -441,3 +442,14 @@ def test_interrupted_after_the_files_the_next_attempt_takes_them_up(
     assert len(cas(empty_database_url)) == 2
     with opened(empty_database_url) as database, database.read() as read:
         assert crls.last_number(read, "root") == 6
+
+
+def test_settings_that_no_department_could_get_a_certificate_with_are_refused_before_anything_is_made(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    """S/MIME BR 7.1.4.2.2: a German register number is to be written as EUID, which shows in the subject only."""
+    german = {"MAILSEAL_COUNTRY": "DE", "MAILSEAL_ORGANIZATION_ID": "NTRDE-HRB12345"}
+    with pytest.raises(LintRefused):
+        found(production(tmp_path, empty_database_url, **german), demo=False, agree=lambda _plan: pytest.fail("asked"))
+    assert cas(empty_database_url) == []
+    assert not (tmp_path / "data" / "root.key").exists()

@@ -103,3 +103,8 @@ def test_nothing_but_a_refusal_escapes(data: bytes) -> None:
         message.date()
     except Refusal:
         return
+
+
+def test_a_mail_whose_line_breaks_were_taken_out_is_refused_with_the_cause() -> None:
+    with pytest.raises(MessageMalformed, match="--data-binary"):
+        read_message(b"From: alice@campus.example" + b"Subject: x" * 30)
