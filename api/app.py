@@ -70,7 +70,9 @@ def home(context: Context) -> Home:
         mail_domains=campus.mail_domains,
         root_name=context.issuers.root.subject,
         root_sha256=context.issuers.root.sha256,
-        lines=first_steps.lines(context.settings.public_url, key_file=key_file),
+        lines=first_steps.lines(
+            context.settings.public_url, key_file=key_file, domain=campus.mail_domains[0], is_demo=campus.demo
+        ),
         help_url=context.settings.help_url,
     )
 

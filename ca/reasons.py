@@ -56,7 +56,10 @@ def parse(text: str) -> Reason:
 
 def parse_word(text: str) -> Reason:
     """The reason of this name or plain word (`stolen`, `left`, `replaced`, `stopped`, `withdrawn`)."""
-    return WORDS.get(text) or parse(text)
+    try:
+        return WORDS.get(text) or parse(text)
+    except ReasonNotAllowed:
+        raise ReasonNotAllowed(f"the reason is not one of {', '.join([*WORDS, *Reason])}") from None
 
 
 def may_upgrade(old: Reason, new: Reason) -> bool:

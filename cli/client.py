@@ -12,7 +12,7 @@ import httpx
 
 from cli import terminal
 from cli.terminal import COULD_NOT_RUN, NO, Stop
-from services import founding
+from services import credential, founding
 from services.settings import data_folder
 
 TIMEOUT_SECONDS: Final = 60.0
@@ -25,6 +25,10 @@ Query = Mapping[str, str | int | None]
 def connect() -> Iterator[httpx.Client]:
     """A client of the service at MAILSEAL_URL with the key in MAILSEAL_API_KEY_FILE (the local admin key)."""
     url = os.environ.get("MAILSEAL_URL") or f"http://localhost:{os.environ.get('MAILSEAL_PORT') or 8000}"
+    if not url.startswith(("http://", "https://")):
+        terminal.stop(
+            "MAILSEAL_URL does not begin with http:// or https://", hint="write it like http://localhost:8000"
+        )
     headers = {"Authorization": f"Bearer {_key()}"}
     try:
         with httpx.Client(
@@ -79,10 +83,15 @@ def every_item(client: httpx.Client, path: str, *, query: Query) -> Iterator[dic
 def _key() -> str:
     named = os.environ.get("MAILSEAL_API_KEY_FILE")
     path = Path(named) if named else data_folder(os.environ) / founding.ADMIN_KEY
+    hint = "name its file: MAILSEAL_API_KEY_FILE=/path/to/key; a lost one is replaced by mailseal api-keys add --local"
     try:
-        return path.read_bytes()[:KEY_OCTETS].decode("ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        terminal.stop(f"no API key can be read in {path}", hint="name its file: MAILSEAL_API_KEY_FILE=/path/to/key")
+        text = path.read_bytes()[:KEY_OCTETS].decode("ascii", "replace").strip()
+    except OSError:
+        terminal.stop(f"no API key can be read in {path}", hint=hint)
+    # Whatever else is in the file, perhaps a private key, goes nowhere: neither into a request nor into a message.
+    if not credential.is_well_formed(text):
+        terminal.stop(f"{path} does not hold an API key", hint=hint)
+    return text
 
 
 def _is_local(url: str) -> bool:

@@ -43,7 +43,7 @@ def found(settings: Settings, *, demo: bool, yes: bool) -> Founded:
             settings, demo=demo, progress=terminal.note, agree=lambda plan: demo or yes or _ask(plan)
         )
     except FoundingDeclined:
-        terminal.stop("nothing was made", hint="run mailseal init again when the settings are right", exit_code=1)
+        terminal.stop("no CA was made", hint="run mailseal init again when the settings are right", exit_code=1)
     if founded.made:
         _tell(founded)
     else:
@@ -72,6 +72,9 @@ def _tell(founded: Founded) -> None:
     terminal.note(f"made {founded.root.subject}")
     terminal.note(f"root SHA-256 {founded.root.sha256}")
     terminal.note(f"first admin API key in {founded.admin_key_file}")
+    terminal.note(
+        "back up the database and the key-encryption key, apart from each other: neither is worth anything alone"
+    )
     if founded.passphrase_file is not None:
         terminal.note(f"the encrypted root key is {founded.root_key_file}, its passphrase {founded.passphrase_file}")
         terminal.note("move both off this machine, to two different places")

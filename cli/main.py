@@ -7,7 +7,7 @@ import sys
 import typer
 
 # typer carries its click inside, and offers no public name for the error of a wrong command line.
-from typer._click.exceptions import ClickException
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from cli import files, init, remote, serve, terminal
 from cli.terminal import COULD_NOT_RUN, NO, Stop
@@ -58,9 +58,13 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as ended:
         return ended.exit_code
     except typer.Abort:
-        terminal.fail("stopped")
+        terminal.fail("stopped", hint="where nobody can be asked, `init` takes --yes")
+        return COULD_NOT_RUN
+    except NoArgsIsHelpError as bare:
+        terminal.say(bare.format_message())
         return COULD_NOT_RUN
     except ClickException as error:
-        terminal.fail(error.format_message(), hint="see mailseal --help")
+        path = getattr(getattr(error, "ctx", None), "command_path", "mailseal")
+        terminal.fail(error.format_message(), hint=f"see {path} --help")
         return COULD_NOT_RUN
     return returned if isinstance(returned, int) else 0

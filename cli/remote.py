@@ -25,7 +25,12 @@ root = typer.Typer(help="The campus root.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")]
-Serial = Annotated[str, typer.Argument(help="The certificate's serial number.")]
+Serial = Annotated[
+    str,
+    # openssl prints it with colons
+    typer.Argument(help="The certificate's serial number.", callback=lambda text: text.replace(":", "")),
+]
+Note = Annotated[str | None, typer.Option(help="A remark for the record.")]
 Mailbox = Annotated[str, typer.Argument(help="The mailbox's address.")]
 Reason = Annotated[
     str,
@@ -88,7 +93,7 @@ def issue_certificate(
 
 
 @certificates.command("revoke")
-def revoke_certificate(serial: Serial, reason: Reason, note: str | None = None, as_json: Json = False) -> None:
+def revoke_certificate(serial: Serial, reason: Reason, note: Note = None, as_json: Json = False) -> None:
     """Revoke a certificate; there is no way back."""
     revoke(serial, reason=reason, note=note, as_json=as_json)
 
@@ -96,7 +101,7 @@ def revoke_certificate(serial: Serial, reason: Reason, note: str | None = None, 
 def revoke(
     serial: Serial,
     reason: Reason,
-    note: Annotated[str | None, typer.Option(help="A remark for the record.")] = None,
+    note: Note = None,
     as_json: Json = False,
 ) -> None:
     """Revoke a certificate; there is no way back."""

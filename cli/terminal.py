@@ -14,6 +14,8 @@ from rich.table import Table
 
 NO = 1
 COULD_NOT_RUN = 2
+UNBROKEN = ("id", "serial", "encryption_serial")
+PIPE_WIDTH = 1000
 
 
 class Stop(Exception):
@@ -61,10 +63,11 @@ def show_rows(rows: Sequence[Mapping[str, object]], *, columns: Sequence[str]) -
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        # What people copy or search for stays in one piece.
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in UNBROKEN)
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 def write_out(octets: bytes, *, out: Path | None, binary: bool = False) -> None:

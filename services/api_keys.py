@@ -165,7 +165,9 @@ def _check(grant: Grant, *, now: datetime) -> Grant:
     """The grant in definite form: scopes that exist, patterns and networks as they are compared, a future expiry."""
     for scope in grant.scopes:
         if scope not in SCOPES:
-            raise ScopeUnknown(f"there is no scope {scope[:40]!r}", pointers=("/scopes",))
+            raise ScopeUnknown(
+                f"there is no scope {scope[:40]!r}; the scopes are {', '.join(SCOPES)}", pointers=("/scopes",)
+            )
     if grant.expires_at is not None and grant.expires_at <= now:
         raise ExpiryRefused("the expiry lies in the past", pointers=("/expires_at",))
     _refuse_name(grant.name)

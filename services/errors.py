@@ -220,7 +220,7 @@ class ScopeUnknown(Unacceptable):
     """There is no such scope."""
 
     code = "scope_unknown"
-    hint = "the scopes are listed in the API's description at /docs"
+    hint = "use scopes of the list that the message gives"
 
 
 class NameRefused(Unacceptable):

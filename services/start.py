@@ -114,7 +114,7 @@ def _text(value: str | tuple[str, ...]) -> str:
 def open_vault(settings: Settings, installed: Installation) -> Vault:
     """The vault under the KEK that the installation was made with; KekMissing or KekWrong otherwise."""
     if settings.kek_file is None:
-        raise KekMissing("MAILSEAL_KEK_FILE names no file")
+        raise KekMissing("MAILSEAL_KEK_FILE is not set, and is needed at every start")
     vault = Vault.from_file(settings.kek_file)
     if vault.kek_id != installed.kek_id:
         raise KekWrong("the key-encryption key is not the one that this CA was made with")

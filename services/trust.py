@@ -15,6 +15,7 @@ from db.engine import Read
 from formats import pem
 from formats.certificate import Certificate
 from formats.errors import TooLarge
+from formats.serial import Serial
 from services.context import Context
 from services.errors import OptionsRefused
 from smime.path.chains import Anchor
@@ -59,7 +60,7 @@ def gather(context: Context, opened: Opened, *, given: Given) -> Trust:
     intermediates = [*_certificates(given.intermediates), *ours[:-1]]
     with context.database.read() as read:
         records = _status_records(read, context, opened)
-        times = _time_records(read, opened)
+        times = _time_records(read, context, opened)
     return Trust(
         anchors=tuple(Anchor.of(certificate) for certificate in anchors),
         intermediates=tuple(intermediates),
@@ -167,9 +168,18 @@ def _record(issuer: Certificate, certificate: Certificate, row: CertificateRow |
     )
 
 
-def _time_records(read: Read, opened: Opened) -> list[TimeRecord]:
+def _time_records(read: Read, context: Context, opened: Opened) -> list[TimeRecord]:
     """The moments at which we made the signatures in this message, by our own durable record of them."""
+    issuer = context.issuers.issuing.certificate.subject_der
     digests = [hashlib.sha256(signer.signature).hexdigest() for signer in opened.signers]
     return [
-        TimeRecord(signature_sha256=row.signature_sha256 or "", at=row.at) for row in audit.by_signature(read, digests)
+        TimeRecord(
+            signature_sha256=row.signature_sha256 or "",
+            content_sha256=str(row.details.get("content_sha256")),
+            serial=Serial.parse(row.object_id),
+            issuer_der=issuer,
+            at=row.at,
+        )
+        for row in audit.by_signature(read, digests)
+        if row.object_id is not None
     ]

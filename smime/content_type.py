@@ -81,6 +81,12 @@ def read_content_type(value: bytes) -> ContentType:
     )
 
 
+def has_comments(value: bytes) -> bool:
+    """Whether comments stand in a value that can be read: mail programs differ in where the type then ends."""
+    text = readable(value)
+    return without_comments(text) != text
+
+
 def read_disposition(value: bytes) -> Disposition:
     """Read a Content-Disposition; FieldMalformed as for a Content-Type."""
     text = without_comments(readable(value))

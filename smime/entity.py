@@ -3,7 +3,8 @@
 What is hashed and compared are these slices. A message whose structure two readers could see differently is refused
 as malformed: a header line without a colon, a blank before the colon, NUL or a lone CR in a header, Content-Type,
 Content-Transfer-Encoding or a parameter twice, a multipart without boundary, with an encoded body, never opened or
-never closed, and a line that begins with a boundary and goes on. Only within a forwarded message is that let through:
+never closed, a line that begins with a boundary and goes on, a lone CR around the parts, a comment in the Content-Type
+of a multipart or message, and a backslash in a boundary. Only within a forwarded message is that let through:
 it counts as one piece then, for bounces quote messages that are cut off.
 """
 
@@ -19,6 +20,7 @@ from smime.content_type import (
     OCTET_STREAM,
     TEXT_PLAIN,
     ContentType,
+    has_comments,
     read_content_type,
     read_disposition,
 )
@@ -43,6 +45,8 @@ MAX_DECODED: Final = 25 * 1024 * 1024
 
 _FIELD: Final = re.compile(rb"([!-9;-~]+):([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)(?:\r\n|\Z)")
 _BOUNDARY: Final = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
+_LONE_CR: Final = re.compile(rb"\r(?!\n)")
+_BACKSLASH_IN_BOUNDARY: Final = re.compile(rb'\bboundary[*0-9 \t]*=[ \t]*"[^"]*\\', re.IGNORECASE)
 # A type that these words begin or are part of decides what a message is; it is never guessed.
 _STRUCTURAL: Final = re.compile(rb"\A\s*(?:multipart|message)\b|pkcs7", re.IGNORECASE)
 
@@ -201,7 +205,7 @@ def _spans(entity: Entity, budget: _Budget) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     # The CRLF of the blank line before the body serves a boundary at its very start.
     at = raw.find(needle, entity.body_start - 2, end)
-    entity.has_preamble = bool(raw[entity.body_start : max(at, entity.body_start)].strip())
+    entity.has_preamble = _is_text(raw, entity.body_start, max(at, entity.body_start))
     start = None
     while at >= 0:
         line_end = raw.find(b"\r\n", at + len(needle), end)
@@ -213,7 +217,7 @@ def _spans(entity: Entity, budget: _Budget) -> list[tuple[int, int]]:
         if start is not None:
             spans.append((start, max(start, at)))
         if rest == b"--" and start is not None:
-            entity.has_epilogue = bool(raw[line_end:end].strip())
+            entity.has_epilogue = _is_text(raw, line_end, end)
             return spans
         if rest == b"--":
             raise MessageMalformed("a multipart that is closed before it is opened")
@@ -221,6 +225,13 @@ def _spans(entity: Entity, budget: _Budget) -> list[tuple[int, int]]:
         start = min(line_end + 2, end)
         at = raw.find(needle, line_end, end)
     raise MessageMalformed("a multipart that is never opened" if start is None else "a multipart that is never closed")
+
+
+def _is_text(raw: bytes, start: int, end: int) -> bool:
+    """Whether there is text around the parts; some readers end a line at a lone CR, and find a boundary behind it."""
+    if _LONE_CR.search(raw, start, end):
+        raise MessageMalformed("a lone CR before or behind the parts of a multipart")
+    return bool(raw[start:end].strip())
 
 
 def _boundary(entity: Entity) -> bytes:
@@ -285,11 +296,21 @@ def _content_type(fields: tuple[Field, ...], default: ContentType) -> tuple[Cont
     if value is None:
         return default, True
     try:
-        return read_content_type(value), True
+        found = read_content_type(value)
     except FieldMalformed as error:
         if _STRUCTURAL.search(value):
             raise MessageMalformed(f"Content-Type: {error.detail}") from error
         return OCTET_STREAM, False
+    _require_one_reading(value, found)
+    return found, True
+
+
+def _require_one_reading(value: bytes, found: ContentType) -> None:
+    """Refuse what readers without a full grammar take for another type or boundary, and so show other parts."""
+    if found.type in {"multipart", "message"} and has_comments(value):
+        raise MessageMalformed("a comment in the Content-Type of a multipart or message")
+    if found.type == "multipart" and (_BACKSLASH_IN_BOUNDARY.search(value) or "\\" in found.get("boundary")):
+        raise MessageMalformed("a backslash in a boundary")
 
 
 def _transfer_encoding(fields: tuple[Field, ...]) -> str:

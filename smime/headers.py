@@ -6,7 +6,9 @@ somebody else.
 
 from __future__ import annotations
 
+import binascii
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
@@ -18,6 +20,8 @@ from smime.tokens import Kind, Token, readable, tokens, without_comments
 __all__ = [
     "ContentType",
     "Disposition",
+    "has_group",
+    "names_another_address",
     "read_content_type",
     "read_date",
     "read_disposition",
@@ -47,6 +51,10 @@ _DATE: Final = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _MIME_TOKEN: Final = re.compile(r"\s*([A-Za-z0-9!#$%&'*+^_`{|}~.-]+)\s*", re.ASCII)
+_ENCODED_WORD: Final = re.compile(r"=\?[^?\s]+\?([bq])\?([^?\s]*)\?=", re.IGNORECASE)
+_BETWEEN_WORDS: Final = re.compile(r"\?=[ \t]+(?==\?)")
+_LOCAL: Final = r"[\w.!#$%&'*+/=?^`{|}~-]"
+_ADDRESS: Final = re.compile(rf"(?<!{_LOCAL})({_LOCAL}+)[@\uff20\ufe6b]([\w-]+(?:\.[\w-]+)+)")
 
 
 def read_mailboxes(value: bytes) -> tuple[Mailbox, ...]:
@@ -56,6 +64,20 @@ def read_mailboxes(value: bytes) -> tuple[Mailbox, ...]:
     refused, as is an encoded word in an address (RFC 2047 5), which is never decoded.
     """
     return _AddressList(tokens(readable(value))).read()
+
+
+def has_group(value: bytes) -> bool:
+    """Whether an address list that can be read names a group (RFC 5322 3.4)."""
+    return any(token.kind is Kind.SPECIAL and token.text == ":" for token in tokens(readable(value)))
+
+
+def names_another_address(value: bytes, mailboxes: Iterable[Mailbox]) -> bool:
+    """Whether names or comments of an address list that can be read hold an address besides its mailboxes.
+
+    Mail programs show the name and not the address; encoded words are decoded here as they are there.
+    """
+    text = _ENCODED_WORD.sub(_decoded_word, _BETWEEN_WORDS.sub("?=", readable(value)))
+    return not {_key(*found) for found in _ADDRESS.findall(text)} <= {mailbox.key for mailbox in mailboxes}
 
 
 def read_date(value: bytes) -> datetime:
@@ -93,6 +115,25 @@ def read_token(value: bytes) -> str:
     if match is None:
         raise FieldMalformed("a field that is not one word")
     return match[1].lower()
+
+
+def _key(local: str, domain: str) -> str:
+    """The key of an address in a text, with which it is compared; some programs put it between apostrophes."""
+    text = f"{local}@{domain}".strip("'")
+    try:
+        return Mailbox.parse(text).key
+    except MailboxError:
+        return text
+
+
+def _decoded_word(match: re.Match[str]) -> str:
+    """What an encoded word says (RFC 2047 2), read as UTF-8, since an address in it is ASCII; itself if broken."""
+    octets = match[2].encode("utf-8")
+    try:
+        decoded = binascii.a2b_base64(octets) if match[1] in "bB" else binascii.a2b_qp(octets, header=True)
+    except binascii.Error:
+        return match[0]
+    return decoded.decode("utf-8", errors="replace")
 
 
 def _offset(zone: str) -> timedelta:

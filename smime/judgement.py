@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from formats import algorithms, oids
-from formats.algorithms import AlgorithmRefused, KeyDescription, UnsupportedAlgorithm
+from formats.algorithms import AlgorithmRefused, Digest, KeyDescription, UnsupportedAlgorithm
 from formats.certificate import Certificate
 from smime.binding import Addresses
 from smime.cms import signatures
@@ -27,7 +27,7 @@ from smime.report import (
     verdict_of,
     worst_first,
 )
-from smime.trust import Trust
+from smime.trust import TimeRecord, Trust
 
 MAX_SIGNATURE_CHECKS: Final = 128
 
@@ -86,21 +86,21 @@ def judge_signer(
     best = best or [pair for pair in checked if pair[1].signature is Outcome.OK][:1] or checked[:1]
     reports: list[SignerReport] = []
     for certificate, result in best:  # (3)
-        reports.append(_report(info, result, certificate, certificates, bench))
+        time = _time(info, bench.trust, [one.at for one in _records(info, content, certificate, bench.trust)])
+        reports.append(_report(result, certificate, certificates, time=time, bench=bench))
         if reports[-1].verdict is Verdict.VALID:
             break
     return min(reports, key=lambda report: _ORDER.index(report.verdict))
 
 
 def _report(
-    info: SignerInfo,
     result: SignatureResult,
     certificate: Certificate,
     certificates: Sequence[Certificate],
+    *,
+    time: Time,
     bench: Bench,
 ) -> SignerReport:
-    trust = bench.trust
-    time = _time(info, trust)
     path = bench.path(certificate, at=time.judged_at, certificates=tuple(certificates))
     revoked, remarks = _revocation(path.revocation, time)
     addresses = Addresses.of(certificate)
@@ -133,7 +133,7 @@ def _without_certificate(info: SignerInfo, result: SignatureResult, trust: Trust
         mailboxes=(),
         chain=(),
         revocation=Revocation(),
-        time=_time(info, trust),
+        time=_time(info, trust, ()),
         algorithm=_algorithm(result, None),
         findings=(*result.findings, "budget_exhausted" if exhausted else "certificate_missing"),
     )
@@ -161,13 +161,23 @@ def _policy(trust: Trust, at: datetime) -> PathPolicy:
     )
 
 
-def _time(info: SignerInfo, trust: Trust) -> Time:
+def _records(info: SignerInfo, content: Content, certificate: Certificate, trust: Trust) -> list[TimeRecord]:
+    """Our records of this signature, made with this certificate over this content (duplicate-signature keys)."""
+    digest = hashlib.sha256(info.signature).hexdigest()
+    return [
+        record
+        for record in trust.records_of_time
+        if record.signature_sha256 == digest
+        and (record.serial, record.issuer_der) == (certificate.serial, certificate.issuer_der)
+        and record.content_sha256 == content.digest(Digest.SHA256).hex()
+    ]
+
+
+def _time(info: SignerInfo, trust: Trust, records: Sequence[datetime]) -> Time:
     """The moment to judge at: the one that our record proves, else that of the verification; never the claimed one.
 
     A record made after the moment of the verification proves nothing at that moment.
     """
-    digest = hashlib.sha256(info.signature).hexdigest()
-    records = [record.at for record in trust.records_of_time if record.signature_sha256 == digest]
     proved = min((at for at in records if at <= trust.at), default=None)
     claimed = info.signed_attributes.signing_time if info.signed_attributes is not None else None
     return Time(

@@ -17,6 +17,7 @@ from smime.cms.attributes import read_identifier
 from smime.cms.content import read_content_info
 from smime.cms.errors import CmsMalformed
 from smime.cms.signed import SignedData, SignerInfo, read_signed_data, signed_data
+from smime.content_type import has_comments
 from smime.entity import Entity
 from smime.errors import FromAbsent, FromAmbiguous, FromUnparseable
 from smime.message import Message, read_message
@@ -180,6 +181,8 @@ def _detached(place: _Place) -> Layer:
     if len(entity.children) != 2:
         return place.layer(findings=(*findings, "parts_not_two"), reasons=(MALFORMED,))
     signed, signature = entity.children
+    if not _is_labelled(signature):
+        return place.layer(findings=tuple(findings), reasons=(MALFORMED,))
     data = read_signed_data(_octets(signature), max_elements=place.max_elements)
     if data.signers and not _micalg_fits(entity, data):
         findings.append("micalg_differs")
@@ -195,6 +198,17 @@ def _is_signature(entity: Entity) -> bool:
     media = entity.content_type.media
     if media == "application/octet-stream":
         return entity.filename.lower().endswith(".p7s")
+    return bool(_SIGNATURE.fullmatch(media))
+
+
+def _is_labelled(entity: Entity) -> bool:
+    """Whether no mail program shows a signature as text: what its unsigned attributes hold could be HTML."""
+    if not entity.is_readable or any(has_comments(found.value) for found in entity.get("content-type")):
+        return False
+    media = entity.content_type.media
+    if media == "application/octet-stream" or _MIME.fullmatch(media):
+        names = (entity.filename, entity.content_type.get("name"))
+        return any(name.strip().lower().endswith((".p7s", ".p7m")) for name in names)
     return bool(_SIGNATURE.fullmatch(media))
 
 

@@ -21,10 +21,11 @@ from smime.errors import (
     DateRefused,
     FieldMalformed,
     FromAmbiguous,
+    FromUnparseable,
     MessageMalformed,
     RootNotAllowed,
 )
-from smime.headers import write_date
+from smime.headers import has_group, write_date
 from smime.message import Message
 from smime.signer import Signer
 
@@ -95,6 +96,8 @@ def _sender(message: Message) -> Mailbox:
     senders = message.senders()
     if len(senders) > 1:
         raise FromAmbiguous("From names several mailboxes")
+    if any(has_group(one.value) for one in message.root.get("from")):  # its name would be shown as the sender's
+        raise FromUnparseable("From names a group")
     return senders[0]
 
 
@@ -117,7 +120,9 @@ def _require_present_date(message: Message, now: datetime) -> None:
 def _require_plain_root(root: Entity) -> None:
     """Keep from signing what reads as a signature over something else (RFC 9788 and its forerunners)."""
     kind = root.content_type
-    is_pkcs7 = kind.type == "application" and (kind.subtype in _PKCS7 or root.filename.lower().endswith(_PKCS7_NAMES))
+    names = (root.filename, kind.get("name"))  # mail programs differ in which of them counts
+    is_named = any(name.strip().lower().endswith(_PKCS7_NAMES) for name in names)
+    is_pkcs7 = kind.type == "application" and (kind.subtype in _PKCS7 or is_named)
     if kind.media == "multipart/signed" or (is_pkcs7 and kind.get("smime-type").lower() == "signed-data"):
         raise AlreadySigned("the message is signed already")
     if is_pkcs7 or kind.type == "message" or kind.media == "multipart/encrypted":

@@ -53,7 +53,7 @@ def encode_base64(octets: bytes) -> bytes:
 
 def encode_quoted_printable(text: bytes) -> bytes:
     """Quoted-printable in lines of at most 76 characters; CRLF stays a line break, a lone CR or LF is encoded."""
-    return b"\r\n".join(b"\r\n".join(map(_quoted, block.split(b"\r\n"))) for block in _blocks(text))
+    return b"".join(b"\r\n".join(map(_quoted, block.split(b"\r\n"))) for block in _blocks(text))
 
 
 def decode(body: bytes, *, encoding: str) -> bytes:
@@ -63,7 +63,8 @@ def decode(body: bytes, *, encoding: str) -> bytes:
     if encoding == "base64":
         return _decode_base64(body)
     if encoding == "quoted-printable":
-        return binascii.a2b_qp(_BLANK_BEFORE_BREAK.sub(b"", body))  # RFC 2045 6.7 (3)
+        # RFC 2045 6.7 (3)
+        return b"".join(binascii.a2b_qp(_BLANK_BEFORE_BREAK.sub(b"", block)) for block in _blocks(body))
     raise MessageMalformed("a transfer encoding that is not known")
 
 
@@ -76,10 +77,10 @@ def _decode_base64(body: bytes) -> bytes:
 
 
 def _blocks(text: bytes) -> Iterator[bytes]:
-    """The text in pieces, parted at line breaks, so that a million short lines are never held as a million objects."""
+    """The text in pieces, cut behind line breaks, so that a million short lines are never held as a million objects."""
     position = 0
     while (end := text.find(b"\r\n", position + _BLOCK)) >= 0:
-        yield text[position:end]
+        yield text[position : end + 2]
         position = end + 2
     yield text[position:]
 

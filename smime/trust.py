@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from formats.certificate import Certificate
+from formats.serial import Serial
 from smime.path.chains import Anchor
 from smime.path.evidence import Evidence
 
@@ -43,9 +44,16 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeRecord:
-    """Our own durable record that a signature existed at a moment, by the SHA-256 of its octets in hexadecimal."""
+    """Our own durable record that a signature existed at a moment.
+
+    The octets of a signature alone do not say whose it is, since a key can be made to fit them: so our certificate,
+    by serial and issuer name, and the content belong to the record. The SHA-256 values are in hexadecimal.
+    """
 
     signature_sha256: str
+    content_sha256: str
+    serial: Serial
+    issuer_der: bytes
     at: datetime
 
 

@@ -17,6 +17,7 @@ from smime.cms.signatures import Content
 from smime.cms.signed import SignerInfo
 from smime.entity import Entity
 from smime.errors import FieldMalformed
+from smime.headers import names_another_address
 from smime.judgement import Bench, judge_signer, with_findings
 from smime.layers import Layer
 from smime.message import Message, read_message
@@ -86,6 +87,9 @@ def read(message: Message) -> Opened:
     outer = min((layer for layer in signed if not layer.is_attached), key=_depth, default=None)
     findings = [finding for layer in found.found if not layer.is_signed for finding in layer.findings]
     sealed = [layer for layer in found.found if layer.is_sealed]
+    sender = layers.sender_of(message)
+    if sender.mailboxes and names_another_address(message.root.get("from")[0].value, sender.mailboxes):
+        findings.append("display_name_is_address")
     kind = Kind.SIGNED if outer is not None else Kind.UNSIGNED
     if any(not layer.part for layer in sealed):
         kind = Kind.ENCRYPTED
@@ -94,7 +98,7 @@ def read(message: Message) -> Opened:
     return Opened(
         message=message,
         kind=kind,
-        sender=layers.sender_of(message),
+        sender=sender,
         layer=outer,
         nested=tuple(layer for layer in signed if layer is not outer),
         findings=tuple(dict.fromkeys((*found.findings, *findings))),

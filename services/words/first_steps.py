@@ -9,9 +9,9 @@ _LINES = r"""
 URL={url}; KEY=$(cat {key_file})
 # 1. an identity: a department's mailbox with its keys, kept by Mailseal
 curl -sS "$URL/v1/identities" -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' \
-     -d '{{"mailbox": "notices@campus.example"}}' -o identity.json
+     -d '{{"mailbox": "notices@{domain}"}}' -o identity.json
 # 2. a message of today, signed
-printf 'From: Notices <notices@campus.example>\nTo: all@campus.example\nSubject: Library\nDate: %s\n\nClosed on Friday.\n' \
+printf 'From: Notices <notices@{domain}>\nTo: all@{domain}\nSubject: Library\nDate: %s\n\nClosed on Friday.\n' \
      "$(LC_ALL=C date '+%a, %d %b %Y %H:%M:%S %z')" > notice.eml
 curl -sS "$URL/v1/sign" -H "Authorization: Bearer $KEY" -H 'Content-Type: message/rfc822' \
      --data-binary @notice.eml -o signed.eml
@@ -20,18 +20,21 @@ curl -sS "$URL/v1/verify" -H "Authorization: Bearer $KEY" -H 'Content-Type: mess
      -H 'Accept: text/plain' --data-binary @signed.eml
 sed 's/Friday/Monday/' signed.eml | curl -sS "$URL/v1/verify" -H "Authorization: Bearer $KEY" \
      -H 'Content-Type: message/rfc822' -H 'Accept: text/plain' --data-binary @-
-sed 's/notices@campus/president@campus/' signed.eml | curl -sS "$URL/v1/verify" -H "Authorization: Bearer $KEY" \
+sed 's/notices@/president@/' signed.eml | curl -sS "$URL/v1/verify" -H "Authorization: Bearer $KEY" \
      -H 'Content-Type: message/rfc822' -H 'Accept: text/plain' --data-binary @-
+"""
+_END = r"""
 # 4. the key is stolen: revoke it, and ask again
-curl -sS "$URL/v1/identities/notices@campus.example/revocation" -H "Authorization: Bearer $KEY" \
+curl -sS "$URL/v1/identities/notices@{domain}/revocation" -H "Authorization: Bearer $KEY" \
      -H 'Content-Type: application/json' -d '{{"reason": "keyCompromise"}}' -o revoked.json
 curl -sS "$URL/v1/verify" -H "Authorization: Bearer $KEY" -H 'Content-Type: message/rfc822' \
      -H 'Accept: text/plain' --data-binary @signed.eml
 # 5. new keys, so that the department can sign again
-curl -sS -X POST "$URL/v1/identities/notices@campus.example/renewal" -H "Authorization: Bearer $KEY" -o identity.json
+curl -sS -X POST "$URL/v1/identities/notices@{domain}/renewal" -H "Authorization: Bearer $KEY" -o identity.json
 """
 
 
-def lines(url: str, *, key_file: str) -> str:
-    """The lines for the service at this URL, with the API key in this file."""
-    return _LINES.strip().format(url=shlex.quote(url), key_file=shlex.quote(key_file))
+def lines(url: str, *, key_file: str, domain: str = "campus.example", is_demo: bool = True) -> str:
+    """The lines for the service at this URL, with the API key in this file; only the demo's end with a revocation."""
+    text = _LINES.strip() + (f"\n{_END.strip()}" if is_demo else "")
+    return text.format(url=shlex.quote(url), key_file=shlex.quote(key_file), domain=domain)

@@ -10,7 +10,7 @@ from smime.report import Report, Verdict
 
 VERDICTS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "valid": "valid: the message is signed by its sender and was not altered.",
+        "valid": "valid: the body is signed by its sender and was not altered; subject, date and recipients are not protected.",
         "invalid": "invalid: do not trust this message.",
         "indeterminate": "indeterminate: it cannot be decided whether this message is genuine.",
         "not_signed": "not signed: anybody could have written this message.",

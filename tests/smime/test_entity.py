@@ -140,11 +140,27 @@ def test_an_encoded_message_is_a_leaf() -> None:
         "Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n--b\n\none\n--b--\n",
         "Content-Type: multipart/mixed; boundary=b\n\n--b\nno header and no blank line\n--b--\n",
         multipart(multipart("\none")),  # one boundary on two levels
+        "Content-Type: multipart/mixed; boundary=b\n\n\r--b\r\rother\n--b\n\none\n--b--\n",
+        "Content-Type: multipart/mixed; boundary=b\n\nbefore\r\n\r\r\n--b\n\none\n--b--\n",
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b--\nafter\r--b\r",
+        "Content-Type: multipart/mixed (a/b); boundary=b\n\n--b\n\none\n--b--\n",
+        "Content-Type: multipart(a/b)/mixed; boundary=b\n\n--b\n\none\n--b--\n",
+        "Content-Type: (a/b) multipart/mixed; boundary=b\n\n--b\n\none\n--b--\n",
+        "Content-Type: multipart/mixed; boundary=(a)b\n\n--b\n\none\n--b--\n",
+        "Content-Type: message/rfc822 (x)\n\nFrom: a\n\nb",
+        'Content-Type: multipart/mixed; boundary="a\\b"\n\n--ab\n\none\n--ab--\n',
+        "Content-Type: multipart/mixed; boundary*=us-ascii''a%5Cb\n\n--a\\b\n\none\n--a\\b--\n",
     ],
 )
 def test_refuses_structure_that_cannot_be_trusted(message: str) -> None:
     with pytest.raises(MessageMalformed):
         read(message)
+
+
+def test_comments_in_quotes_or_in_the_type_of_a_leaf_are_let_through() -> None:
+    quoted = read('Content-Type: multipart/mixed; boundary="(b)"; x="a\\b"\n\n--(b)\n\none\n--(b)--\n')
+    assert [child.body for child in quoted.children] == [b"one"]
+    assert read("Content-Type: text/html (x)\n\nbody").content_type.media == "text/html"
 
 
 def test_a_leaf_whose_type_cannot_be_read_is_octets() -> None:

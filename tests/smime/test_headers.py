@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smime.errors import FieldMalformed
-from smime.headers import read_date, read_mailboxes, read_token, write_date
+from smime.headers import has_group, names_another_address, read_date, read_mailboxes, read_token, write_date
 
 
 def addresses(value: str) -> list[str]:
@@ -168,3 +168,54 @@ def test_reads_a_token(value: bytes, expected: str) -> None:
 def test_refuses_what_is_not_one_token(value: bytes) -> None:
     with pytest.raises(FieldMalformed):
         read_token(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"rector@campus.example" <alice@campus.example>',
+        '"The Rector <rector@campus.example>" <alice@campus.example>',
+        "alice@campus.example (rector@campus.example)",
+        '"rector@campus.example": alice@campus.example;',
+        "=?utf-8?q?rector=40campus=2Eexample?= <alice@campus.example>",
+        "=?utf-8?B?cmVjdG9yQGNhbXB1cy5leGFtcGxl?= <alice@campus.example>",
+        "=?utf-8?q?rector=40?= =?utf-8?q?campus=2Eexample?= <alice@campus.example>",
+        '"rector\uff20campus.example" <alice@campus.example>',
+    ],
+)
+def test_tells_a_name_that_is_another_address(value: str) -> None:
+    assert names_another_address(value.encode(), read_mailboxes(value.encode()))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "alice@campus.example",
+        "Alice (at home) <alice@campus.example>",
+        '"ALICE@Campus.Example" <alice@campus.example>',
+        "\"'alice@campus.example'\" <alice@campus.example>",
+        '"Alice @ Campus" <alice@campus.example>',
+        "=?utf-8?q?alice=40campus=2Eexample?= <alice@campus.example>",
+        "=?utf-8?b?A?= <alice@campus.example>",
+        '"anna@b\u00fccher.example" <anna@xn--bcher-kva.example>',
+        "alice@campus.example, Bob <bob@campus.example>",
+    ],
+)
+def test_a_name_without_another_address_is_only_a_name(value: str) -> None:
+    assert not names_another_address(value.encode(), read_mailboxes(value.encode()))
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=100)
+def test_any_name_is_looked_through(name: str) -> None:
+    try:
+        value = f"{name} <alice@campus.example>".encode()
+        mailboxes = read_mailboxes(value)
+    except (FieldMalformed, UnicodeEncodeError):
+        return
+    assert names_another_address(value, [*mailboxes]) in {True, False}
+
+
+def test_knows_a_group() -> None:
+    assert has_group(b"Staff: alice@campus.example;")
+    assert not has_group(b'"a:b" <alice@campus.example> (c:d)')

@@ -10,6 +10,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from formats import der, oids
 from formats.certificate import Certificate
+from formats.serial import Serial
 from smime.cms.signatures import Content, Outcome
 from smime.cms.signed import SignedData, read_signed_data
 from smime.judgement import Bench, judge_signer
@@ -39,7 +40,14 @@ def signed(alice: Person) -> SignedData:
 
 
 def proof(data: SignedData, at: datetime) -> TimeRecord:
-    return TimeRecord(signature_sha256=hashlib.sha256(data.signers[0].signature).hexdigest(), at=at)
+    (signer,) = filter(data.signers[0].id.names, data.certificates)
+    return TimeRecord(
+        signature_sha256=hashlib.sha256(data.signers[0].signature).hexdigest(),
+        content_sha256=hashlib.sha256(ENTITY).hexdigest(),
+        serial=signer.serial,
+        issuer_der=signer.issuer_der,
+        at=at,
+    )
 
 
 @pytest.fixture
@@ -161,6 +169,20 @@ def test_a_record_of_another_signature_proves_nothing(
     data, other = (read_signed_data(cms(expired, now=SIGNED)) for _ in range(2))
     trust = trust_in(root, records=[above, good(issuing, expired.certificate)], times=[proof(other, SIGNED)])
     assert judged(data, trust).reasons == ("signer_expired",)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"serial": Serial(1)}, {"issuer_der": b"0\0"}, {"content_sha256": hashlib.sha256(b"other").hexdigest()}],
+)
+def test_a_record_for_another_certificate_or_content_proves_nothing(
+    signed: SignedData, trust: Trust, other: dict[str, object]
+) -> None:
+    """A key can be made that fits the octets of somebody else's signature (duplicate-signature key selection)."""
+    record = proof(signed, SIGNED)
+    assert judged(signed, replace(trust, records_of_time=(record,))).time.proved == SIGNED
+    foreign = replace(record, **other)  # type: ignore[arg-type]  # of the table
+    assert judged(signed, replace(trust, records_of_time=(foreign,))).time.basis == "at"
 
 
 def test_a_record_after_the_moment_of_the_verification_proves_nothing(signed: SignedData, trust: Trust) -> None:

@@ -74,7 +74,7 @@ def test_a_binary_signature_keeps_its_line_feeds(alice: Person) -> None:
         ("application/octet-stream", "application/pkcs7-signature", ("content_type_odd",)),
         ("application/octet-stream", "", ("content_type_odd",)),
         ("application/pkcs7-signature", "application/pgp-signature", ("content_type_odd",)),
-        ("text/plain", "application/pkcs7-signature", ("content_type_odd",)),
+        ("application/pkcs7-mime", "application/pkcs7-signature", ("content_type_odd",)),
     ],
 )
 def test_detached_signatures_of_many_names(alice: Person, kind: str, protocol: str, findings: tuple[str, ...]) -> None:
@@ -82,6 +82,29 @@ def test_detached_signatures_of_many_names(alice: Person, kind: str, protocol: s
     layer = only(detached(cms(alice), kind=kind, protocol=protocol))
     assert (layer.content, layer.findings) == (ENTITY, findings)
     assert layer.is_signed
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/html",
+        "text/plain",
+        "message/global",
+        "text/html; a b",
+        "(text/html) application/pkcs7-signature",
+        "(text/html) application/octet-stream",
+        "application/pgp-signature",
+    ],
+)
+def test_a_signature_that_a_reader_could_show_is_malformed(alice: Person, kind: str) -> None:
+    """HTML in an unsigned attribute would stand beside the signed text."""
+    layer = only(detached(cms(alice), kind=kind))
+    assert (layer.reasons, layer.signers) == (("signature_malformed",), ())
+
+
+def test_octets_without_the_name_of_a_signature_are_malformed(alice: Person) -> None:
+    layer = only(detached(cms(alice), kind="application/octet-stream").replace(b"smime.p7s", b"smime.htm"))
+    assert layer.reasons == ("signature_malformed",)
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,7 @@ def test_replaces_the_date_in_its_place_when_asked(old: str, alice: Person) -> N
         (FROM + FROM, FromAmbiguous),
         ("From: alice@campus.example, bob@campus.example\n", FromAmbiguous),
         ("From: Staff: alice@campus.example, bob@campus.example;\n", FromAmbiguous),
+        ("From: Manager: alice@campus.example;\n", FromUnparseable),
         ("From: manager@big.example <alice@campus.example>\n", FromUnparseable),
         (FROM + DATE + DATE, MessageMalformed),
         (FROM + "MIME-Version: 1.0\nMime-version: 1.0\n", MessageMalformed),
@@ -250,6 +251,13 @@ def test_replaces_the_date_in_its_place_when_asked(old: str, alice: Person) -> N
         (FROM + "Content-Type: application/octet-stream; name=SMIME.P7M\n", RootNotAllowed),
         (
             FROM + "Content-Type: application/octet-stream\nContent-Disposition: attachment; filename=smime.p7m\n",
+            RootNotAllowed,
+        ),
+        (FROM + 'Content-Type: application/octet-stream; name="smime.p7m "\n', RootNotAllowed),
+        (
+            FROM
+            + "Content-Type: application/octet-stream; name=smime.P7M\n"
+            + "Content-Disposition: attachment; filename=a.txt\n",
             RootNotAllowed,
         ),
         (FROM + "Content-Type: multipart/signed; boundary=b\n", AlreadySigned),

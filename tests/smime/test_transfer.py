@@ -1,4 +1,7 @@
+import binascii
 import quopri
+import re
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -116,3 +119,21 @@ def test_what_is_not_encoded_stands_for_itself(encoding: str) -> None:
 def test_refuses_an_encoding_that_is_not_known() -> None:
     with pytest.raises(MessageMalformed):
         transfer.decode(b"", encoding="x-uuencode")
+
+
+@pytest.mark.parametrize("unit", [b"= \r\n", b"a=\r\n", b"x=20 \t\r\n", b"=41=\rlost", b"y" * 90_000 + b"= \t\r\n"])
+def test_quoted_printable_in_blocks_means_the_same(unit: bytes) -> None:
+    """Blanks at line ends and soft breaks lie across the places where it is cut."""
+    body = unit * (200_000 // len(unit) + 2)
+    plain = re.sub(rb"[ \t]+\r\n", b"\r\n", body)
+    assert transfer.decode(body, encoding="quoted-printable") == binascii.a2b_qp(plain)
+
+
+def test_quoted_printable_of_nothing_but_soft_breaks_costs_little_memory() -> None:
+    body = b"= \r\n" * 250_000
+    tracemalloc.start()
+    try:
+        assert transfer.decode(body, encoding="quoted-printable") == b""
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(body)
+    finally:
+        tracemalloc.stop()

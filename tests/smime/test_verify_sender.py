@@ -68,3 +68,13 @@ def test_binding_can_be_switched_off(mallory: Person, trust: Trust) -> None:
         report = verdict(detached(cms(mallory), head=head), loose)
         assert report.verdict is Verdict.VALID
         assert report.signers[0].address_binding is AddressBinding.NOT_CHECKED
+
+
+@pytest.mark.parametrize(
+    ("name", "findings"), [("alice@campus.example", ("display_name_is_address",)), ("Mallory", ())]
+)
+def test_a_name_that_is_another_address_is_told(
+    mallory: Person, trust: Trust, name: str, findings: tuple[str, ...]
+) -> None:
+    head = f'From: "{name}" <{MALLORY}>\r\n'.encode() + DATE
+    assert verdict(detached(cms(mallory), head=head), trust).findings == findings

@@ -223,3 +223,29 @@ def test_a_service_that_is_not_there_could_not_run(service: Served) -> None:
     ended = mailseal("identities", "list", environ=environ)
     assert ended.code == 2
     assert "MAILSEAL_URL" in ended.err
+
+
+def test_a_wrong_key_file_is_never_shown(service: Served, tmp_path: Path) -> None:
+    wrong = tmp_path / "key.pem"
+    wrong.write_text("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n")
+    ended = mailseal("identities", "list", environ={**service.environ, "MAILSEAL_API_KEY_FILE": str(wrong)})
+    assert ended.code == 2
+    assert "does not hold an API key" in ended.err
+    assert "c2VjcmV0" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("certificates",)])
+def test_a_noun_alone_shows_its_help(arguments: tuple[str, ...]) -> None:
+    shown = mailseal(*arguments)
+    assert shown.code == 2
+    assert "Commands:" in shown.out
+    assert shown.err == ""
+
+
+def test_a_serial_as_openssl_prints_it_is_taken(service: Served) -> None:
+    added = on(service, "identities", "add", "colons@campus.example", "--key", "p256", "--json")
+    serial = json.loads(added.out)[0]["serial"]
+    colons = ":".join(serial[at : at + 2] for at in range(0, len(serial), 2))
+    assert on(service, "certificates", "show", colons).code == 0
+    listed = on(service, "identities", "list")
+    assert serial in listed.out

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,11 +42,17 @@ def test_service_prints_just_these_lines(service: Served) -> None:
 def test_readme_commands_run_and_show_what_they_say(service: Served, tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text()
     blocks = re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    signed, forged = (block for block in blocks if "curl" in block)
-    here = signed.replace("localhost:8000", service.url.removeprefix("http://")).replace(
-        "data/admin.key", str(service.key_file)
+    called = [block for block in blocks if "curl" in block or "mailseal verify" in block]
+    assert len(called) == 3
+    here = (
+        "".join(called)
+        .replace("localhost:8000", service.url.removeprefix("http://"))
+        .replace("data/admin.key", str(service.key_file))
+        .replace(".venv/bin/mailseal", f"PYTHONPATH={ROOT} {sys.executable} -m cli")
     )
-    shown = paste(here + forged.replace("localhost:8000", service.url.removeprefix("http://")), folder=tmp_path)
+    shown = paste(here, folder=tmp_path)
+    assert "Verification successful" in shown or "You are enrolled." in shown
+    assert "Signed by registry@campus.example." in shown
     expected = re.search(r"^```text\n(invalid.*?)^```", readme, re.MULTILINE | re.DOTALL)
     assert expected is not None
     assert expected.group(1).strip() in shown
