@@ -24,6 +24,7 @@ from formats.mailbox import Mailbox, MailboxError
 
 MAX_EXTENSIONS: Final = 64
 MAX_NAMES: Final = 1024
+MAX_MAILBOXES: Final = 100  # international ones cost much to read
 
 _RFC822_NAME: Final = context(1)
 _OTHER_NAME: Final = context(0)
@@ -137,10 +138,10 @@ def alternative_names(value: bytes) -> AlternativeNames:
     """The mailboxes of a subjectAltName: rfc822Name, and SmtpUTF8Mailbox (RFC 9598 3)."""
     mailboxes: dict[Mailbox, None] = {}  # in their order, each once
     odd: list[str] = []
-    for name in _general_names(read_der(value)):
-        text = _mailbox_text(name)
-        if text is None:
-            continue
+    texts = [(name, text) for name in _general_names(read_der(value)) if (text := _mailbox_text(name)) is not None]
+    if len(texts) > MAX_MAILBOXES:
+        raise BerError(f"more than {MAX_MAILBOXES} mailboxes")
+    for name, text in texts:
         try:
             mailbox = Mailbox.parse(text)
         except MailboxError:

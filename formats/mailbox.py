@@ -9,6 +9,7 @@ import re
 import string
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Final, Self
 
 import idna
@@ -17,6 +18,7 @@ from formats.errors import Malformed
 
 MAX_LOCAL_OCTETS: Final = 64  # RFC 5321 4.5.3.1.1
 MAX_DOMAIN_OCTETS: Final = 255  # RFC 5321 4.5.3.1.2
+MAX_LABEL_OCTETS: Final = 63  # RFC 1035 2.3.4; a U-label has no more characters than its A-label
 MAX_CHARACTERS: Final = 1024
 
 _ATEXT: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff-]"
@@ -128,7 +130,11 @@ def parse_domain(text: str) -> str:
     return domain
 
 
+@lru_cache(maxsize=4096)
 def _a_label(label: str) -> str:
+    """Remembered: IDNA takes 0.1 ms, and the domains of many mailboxes are few."""
+    if len(label) > MAX_LABEL_OCTETS:
+        raise MailboxError("a domain label of more than 63 octets")
     if label.isascii() and not label.startswith("xn--"):
         if not _LABEL.fullmatch(label):
             raise MailboxError("a domain label that is empty, too long, or not of letters, digits and inner hyphens")

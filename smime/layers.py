@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from formats import oids
 from formats.algorithms import Digest, UnsupportedAlgorithm
-from formats.ber import MAX_ELEMENTS, BerError
+from formats.ber import MAX_ELEMENTS, BerError, Element, context
 from formats.errors import Refusal
 from smime import transfer
 from smime.binding import Sender
 from smime.cms.attributes import read_identifier
 from smime.cms.content import read_content_info
 from smime.cms.errors import CmsMalformed
-from smime.cms.signed import SignedData, SignerInfo, read_signed_data, signed_data
+from smime.cms.signed import MAX_CERTIFICATES, SignedData, SignerInfo, signed_data
 from smime.content_type import has_comments
 from smime.entity import Entity
 from smime.errors import FromAbsent, FromAmbiguous, FromUnparseable
@@ -27,6 +27,7 @@ MAX_LEVEL: Final = 8  # opaque signatures within each other
 MAX_INNER_ELEMENTS: Final = 20_000  # of a structure further in, so that many cannot cost more than one at the root
 
 MALFORMED: Final = "signature_malformed"
+UNLOOKED: Final = "signatures_not_looked_at"
 
 _SIGNATURE: Final = re.compile(r"application/(x-)?pkcs7-signature")
 _MIME: Final = re.compile(r"application/(x-)?pkcs7-mime")
@@ -71,6 +72,24 @@ class Layers:
     findings: tuple[str, ...] = ()
 
 
+class _Unlooked(Exception):
+    """The certificates of a structure are more than are left for its message."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Budget:
+    """How many certificates of one message may still be read, repeated and malformed ones included."""
+
+    certificates: int = MAX_CERTIFICATES
+
+    def take(self, count: int) -> None:
+        if count > MAX_CERTIFICATES:  # refused by the reader, which then reads none
+            return
+        if count > self.certificates:
+            raise _Unlooked
+        self.certificates -= count
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
     """An entity that is still to be looked at; `level` counts the opaque signatures around it."""
@@ -80,6 +99,7 @@ class _Place:
     prefix: str = ""
     is_attached: bool = False
     level: int = 0
+    budget: _Budget = field(default_factory=_Budget)
 
     @property
     def part(self) -> str:
@@ -102,6 +122,7 @@ class _Place:
 def find_layers(message: Message) -> Layers:
     """Find every layer, through parts, attached messages and opaque signatures.
 
+    All of them share 64 certificates: the search ends at the first that holds more than are left.
     A signature at the root that cannot be read is an error: CmsMalformed, or one of size. One further in is a layer
     that is malformed, since the message around it can be read.
     """
@@ -111,10 +132,13 @@ def find_layers(message: Message) -> Layers:
     while waiting:
         place = waiting.pop()
         if len(found) >= MAX_LAYERS or place.level > MAX_LEVEL:
-            findings.append("signatures_not_looked_at")
+            findings.append(UNLOOKED)
             break
         try:
             layer = _open(place)
+        except _Unlooked:
+            findings.append(UNLOOKED)
+            break
         except Refusal:
             if place.is_root:
                 raise
@@ -183,7 +207,10 @@ def _detached(place: _Place) -> Layer:
     signed, signature = entity.children
     if not _is_labelled(signature):
         return place.layer(findings=tuple(findings), reasons=(MALFORMED,))
-    data = read_signed_data(_octets(signature), max_elements=place.max_elements)
+    oid, content = read_content_info(_octets(signature), max_elements=place.max_elements)
+    if oid != oids.SIGNED_DATA:
+        raise CmsMalformed(f"expected signed data, found the content type {oid}")
+    data = _signed_data(place, content)
     if data.signers and not _micalg_fits(entity, data):
         findings.append("micalg_differs")
     if not data.signers:
@@ -256,7 +283,7 @@ def _opaque(place: _Place, *, findings: tuple[str, ...]) -> Layer:
         return place.layer(findings=(*findings, "compressed"))
     if oid != oids.SIGNED_DATA:
         raise CmsMalformed(f"a message of the content type {oid}")
-    data = signed_data(content)
+    data = _signed_data(place, content)
     layer = replace(place.layer(findings=findings), data=data, content=data.content)
     if not data.signers:
         return replace(layer, findings=(*findings, "certificates_only"))
@@ -274,6 +301,11 @@ def _opaque_by_name(place: _Place) -> Layer:
     if not (layer.is_sealed or layer.content is not None):
         return place.layer(findings=("named_like_a_signature",))
     return layer
+
+
+def _signed_data(place: _Place, content: Element) -> SignedData:
+    place.budget.take(sum(len(child.children) for child in content.children if child.tag == context(0)))
+    return signed_data(content)
 
 
 def _octets(entity: Entity) -> bytes:

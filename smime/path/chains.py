@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -17,6 +18,7 @@ from smime.path.effort import Effort, Outcome, Signed
 from smime.path.names import DistinguishedName
 
 MAX_DEPTH: Final = 10
+MAX_NAME_OCTETS: Final = 4096
 
 Identity = tuple[DistinguishedName, bytes]
 _Priority = tuple[int, int, bool, str, bytes, int]
@@ -179,7 +181,11 @@ def _link(child: Certificate, candidate: _Candidate, effort: Effort) -> Outcome:
     return outcome
 
 
+@lru_cache(maxsize=256)
 def _name(der: bytes) -> DistinguishedName:
+    """The name as it is compared, read once for all chains; none where it is longer than any issuer's."""
+    if len(der) > MAX_NAME_OCTETS:
+        return ()
     try:
         return names.distinguished(der)
     except (BerError, BerTooLarge):

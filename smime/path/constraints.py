@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
 from formats import oids
-from formats.ber import SEQUENCE, BerError, Element, Fields, context, read_der
+from formats.ber import SEQUENCE, BerError, BerTooLarge, Element, Fields, context, read_der
 from formats.certificate import Certificate
 from formats.mailbox import Mailbox
 from smime.path import names
@@ -19,6 +20,9 @@ from smime.path.names import DistinguishedName, Form, Name
 MALFORMED: Final = "name_constraints_malformed"
 VIOLATED: Final = "name_constraint_violated"
 UNSUPPORTED: Final = "name_constraint_unsupported"
+
+MAX_SUBTREES: Final = 1000  # in one certificate, permitted and excluded together
+MAX_TEXT: Final = 320  # the longest mailbox, RFC 5321 4.5.3.1
 
 _HOST: Final = re.compile(r"\.?[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*")
 
@@ -41,11 +45,15 @@ class Subtree:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameConstraints:
-    """What one certificate permits and excludes for all that follow it."""
+    """What one certificate permits and excludes for all that follow it; `by_form` holds the same, grouped once."""
 
     permitted: tuple[Subtree, ...]
     excluded: tuple[Subtree, ...]
     critical: bool
+    by_form: Mapping[str, tuple[list[Subtree], list[Subtree]]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_form", _by_form(self.permitted, self.excluded))
 
 
 def read(certificate: Certificate) -> NameConstraints | None:
@@ -53,12 +61,40 @@ def read(certificate: Certificate) -> NameConstraints | None:
     extension = certificate.extensions.get(oids.NAME_CONSTRAINTS)
     if extension is None:
         return None
-    fields = read_der(extension.value).fields(SEQUENCE)
+    found = _known(extension.value, extension.critical)
+    if isinstance(found, str):
+        raise BerError(found)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _known(value: bytes, critical: bool) -> NameConstraints | str:
+    """Read once what stands in many chains; where it is refused why, since a cache keeps no errors."""
+    try:
+        return _read(value, critical=critical)
+    except (BerError, BerTooLarge) as error:
+        return error.detail
+
+
+def _read(value: bytes, *, critical: bool) -> NameConstraints:
+    fields = read_der(value).fields(SEQUENCE)
     permitted, excluded = _subtrees(fields, context(0)), _subtrees(fields, context(1))
     fields.end()
     if not permitted and not excluded:
         raise BerError("name constraints that name no subtree")
-    return NameConstraints(permitted=permitted, excluded=excluded, critical=extension.critical)
+    if len(permitted) + len(excluded) > MAX_SUBTREES:
+        raise BerError(f"more than {MAX_SUBTREES} subtrees")
+    return NameConstraints(permitted=permitted, excluded=excluded, critical=critical)
+
+
+def _by_form(
+    permitted: Iterable[Subtree], excluded: Iterable[Subtree]
+) -> Mapping[str, tuple[list[Subtree], list[Subtree]]]:
+    found: dict[str, tuple[list[Subtree], list[Subtree]]] = {}
+    for side, subtrees in enumerate((permitted, excluded)):
+        for subtree in subtrees:
+            found.setdefault(subtree.form, ([], []))[side].append(subtree)
+    return found
 
 
 def fault(certificate: Certificate, above: Iterable[NameConstraints], *, effort: Effort) -> str | None:
@@ -70,13 +106,15 @@ def fault(certificate: Certificate, above: Iterable[NameConstraints], *, effort:
 
 
 def _fault(name: Name, constraints: NameConstraints, effort: Effort) -> str | None:
-    permitted = [subtree for subtree in constraints.permitted if subtree.form == name.form]
-    excluded = [subtree for subtree in constraints.excluded if subtree.form == name.form]
+    """A name costs as many comparisons as there are subtrees of its form, and one where there are none."""
+    permitted, excluded = constraints.by_form.get(name.form, ((), ()))
+    if not effort.compare(len(permitted) + len(excluded) or 1):
+        return VIOLATED
     if not permitted and not excluded:
         return None
     if name.form not in _MATCHES:  # RFC 5280 4.2.1.10: process a critical one or reject
         return UNSUPPORTED if constraints.critical else None
-    if name.value is None or not effort.compare(len(permitted) + len(excluded)):
+    if name.value is None:
         return VIOLATED
     matches = _MATCHES[name.form]
     if any(matches(name.value, subtree.value, exclude=True) for subtree in excluded):
@@ -137,10 +175,10 @@ def _subtrees(fields: Fields, tag: int) -> tuple[Subtree, ...]:
     element = fields.optional(tag)
     if element is None:
         return ()
-    found = tuple(map(_subtree, element.fields().rest()))
-    if not found:
-        raise BerError("a list of subtrees without one")
-    return found
+    found = element.fields().rest()
+    if not 0 < len(found) <= MAX_SUBTREES:
+        raise BerError(f"a list without a subtree, or with more than {MAX_SUBTREES}")
+    return tuple(map(_subtree, found))
 
 
 def _subtree(element: Element) -> Subtree:
@@ -158,8 +196,15 @@ def _subtree(element: Element) -> Subtree:
     return Subtree(form=form, value=value)
 
 
-def _read_mail(base: Element) -> Mail:
+def _text(base: Element) -> str:
     text = base.text(tag=base.tag)
+    if len(text) > MAX_TEXT:  # each comparison costs as much as the text is long
+        raise BerError("a constraint longer than any mailbox or host")
+    return text
+
+
+def _read_mail(base: Element) -> Mail:
+    text = _text(base)
     local, at, host = text.rpartition("@")
     if at and (not local or host.startswith(".")):
         raise BerError("a constraint on mailboxes without a local part or host")
@@ -167,12 +212,12 @@ def _read_mail(base: Element) -> Mail:
 
 
 def _read_domain(base: Element) -> str:
-    text = base.text(tag=base.tag)
+    text = _text(base)
     return _host(text) if text else ""
 
 
 def _read_host(base: Element) -> str:
-    return _host(base.text(tag=base.tag))
+    return _host(_text(base))
 
 
 def _read_network(base: Element) -> bytes:

@@ -14,6 +14,8 @@ from formats.ber import BerError, read_der
 
 MAX_SIGNATURE_CHECKS: Final = 128
 MAX_LINKS: Final = 64
+MAX_ALGORITHM_OCTETS: Final = 1024  # RSASSA-PSS with all its parameters has 70
+MAX_KEY_OCTETS: Final = 16 * 1024
 MAX_COMPARISONS: Final = 250_000
 MAX_CRL_OCTETS: Final = 256 * 1024 * 1024
 
@@ -94,6 +96,11 @@ class Effort:
         return known
 
     def _tried(self, signed: Signed, signer: Signer) -> Outcome:
+        """What cannot be checked costs a check too, since reading algorithm and key is work."""
+        if not self._spend("signature_checks", 1):
+            return Outcome.UNTRIED
+        if len(signed.algorithm_der) > MAX_ALGORITHM_OCTETS or len(signer.spki) > MAX_KEY_OCTETS:
+            return Outcome.UNSUPPORTED
         try:
             algorithm = algorithms.read_signature_algorithm(read_der(signed.algorithm_der), digest=None)
             key = signer.public_key
@@ -102,8 +109,6 @@ class Effort:
             return Outcome.REFUSED
         except (UnsupportedAlgorithm, BerError):
             return Outcome.UNSUPPORTED
-        if not self._spend("signature_checks", 1):
-            return Outcome.UNTRIED
         try:
             algorithms.verify(key, signed.signature, signed.tbs, algorithm=algorithm)
         except (SignatureWrong, AlgorithmRefused, UnsupportedAlgorithm):  # not of the kind that the algorithm needs

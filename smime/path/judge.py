@@ -15,6 +15,7 @@ from smime.path.effort import Effort
 from smime.path.evidence import BUDGET_EXHAUSTED, NOT_CHECKED, Archive, Evidence, RevocationResult
 from smime.path.rules import Fault, Usage
 
+MAX_UNCHECKED: Final = 3  # chains that can never be valid and are judged all the same, to tell why
 REVOCATION_UNKNOWN: Final = "revocation_unknown"
 COMPROMISED: Final = frozenset({"keyCompromise", "cACompromise", "aACompromise"})
 
@@ -104,7 +105,8 @@ def judge_path(
     Several leaves of one message share one `effort`. It never refuses: what cannot be read, checked or tried within
     bounds is told by reasons and findings.
 
-    (1) each chain within bounds is held against the rules and the evidence; the first valid one ends the search
+    (1) each chain within bounds is held against the rules and the evidence; the first valid one ends the search;
+        of those whose signatures cannot be checked only the first three, since they are never valid
     (2) with none, the best of those that reach an anchor: checked signatures before unchecked ones, undecided
         before invalid, fewer reasons before more
     (3) with none of these, a signature that is wrong under the name of an issuer makes the path invalid
@@ -116,7 +118,11 @@ def judge_path(
     pool, trusted = tuple(intermediates), tuple(anchors)
     archive = Archive(evidence, issuers=(*trusted, *map(Anchor.of, pool)))
     best: tuple[tuple[int, ...], PathResult] | None = None
+    unchecked = 0
     for chain in build_chains(leaf, intermediates=pool, anchors=trusted, effort=effort):  # (1)
+        unchecked += not chain.is_checked
+        if not chain.is_checked and unchecked > MAX_UNCHECKED:
+            continue
         result = _judge_chain(chain, archive=archive, policy=policy, at=at, effort=effort)
         if result.verdict is PathVerdict.VALID:
             return result

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from formats import names as attributes_of
@@ -28,6 +29,7 @@ from formats.ber import (
     read_der,
 )
 from formats.certificate import Certificate
+from formats.extensions import MAX_MAILBOXES
 from formats.mailbox import Mailbox, MailboxError
 
 RelativeName = frozenset[tuple[str, str | bytes]]
@@ -87,21 +89,33 @@ def distinguished(der: bytes) -> DistinguishedName:
     return _relative_names(read_der(der))
 
 
-def bound_by(certificate: Certificate) -> Iterator[Name]:
+def bound_by(certificate: Certificate) -> tuple[Name, ...]:
     """Every name in subject and subjectAltName (RFC 5280 6.1.3 b, c), emailAddress attributes included.
 
     RFC 5280 4.2.1.10 puts emailAddress under rfc822 constraints where there is no subjectAltName; here it always is.
     """
-    subject = read_der(certificate.subject_der)
+    extension = certificate.extensions.get(oids.SUBJECT_ALT_NAME)
+    return _bound(certificate.subject_der, None if extension is None else extension.value)
+
+
+@lru_cache(maxsize=64)
+def _bound(subject_der: bytes, alternative_names: bytes | None) -> tuple[Name, ...]:
+    """Read once what is held against constraints in many chains."""
+    return tuple(_names(subject_der, alternative_names))
+
+
+def _names(subject_der: bytes, alternative_names: bytes | None) -> Iterator[Name]:
+    subject = read_der(subject_der)
     if subject.children:
         yield Name(form=Form.DIRECTORY, value=_relative_names(subject))
-    for pairs in attributes_of.attributes(subject):
-        for oid, value in pairs:
-            if oid == oids.EMAIL_ADDRESS:
-                yield Name(form=Form.EMAIL, value=_mailbox(value, kind=value.tag))
-    extension = certificate.extensions.get(oids.SUBJECT_ALT_NAME)
-    if extension is not None:
-        yield from map(general_name, read_der(extension.value).fields(SEQUENCE).rest())
+    pairs = (pair for attributes in attributes_of.attributes(subject) for pair in attributes)
+    emails = [value for oid, value in pairs if oid == oids.EMAIL_ADDRESS]
+    for value in emails[:MAX_MAILBOXES]:
+        yield Name(form=Form.EMAIL, value=_mailbox(value, kind=value.tag))
+    if len(emails) > MAX_MAILBOXES:  # unread, so that they meet no constraint
+        yield Name(form=Form.EMAIL)
+    if alternative_names is not None:
+        yield from map(general_name, read_der(alternative_names).fields(SEQUENCE).rest())
 
 
 def general_name(element: Element) -> Name:

@@ -211,6 +211,8 @@ def test_names_that_are_no_mailbox_are_listed_and_never_matched(name: bytes, sho
     [
         der.sequence(),
         der.sequence(rfc822("a@campus.example") * (extensions.MAX_NAMES + 1)),
+        der.sequence(rfc822("a@campus.example") * (extensions.MAX_MAILBOXES + 1)),
+        der.sequence(rfc822("none") * extensions.MAX_MAILBOXES, smtp_utf8("zo\xeb@campus.example")),
         der.sequence(der.implicit(1, der.ia5("a@campus.example"), constructed=True)),
         der.sequence(der.implicit(0, b"", constructed=False)),
         der.sequence(der.implicit(0, der.oid(oids.SMTP_UTF8_MAILBOX), constructed=True)),
@@ -253,3 +255,9 @@ def test_any_octets_bring_only_our_errors(value: bytes) -> None:
             reader(value)
         except (BerError, BerTooLarge):
             continue
+
+
+def test_many_names_that_are_no_mailboxes_and_a_hundred_that_are_can_be_read() -> None:
+    mailboxes = [rfc822(f"a{number}@campus.example") for number in range(extensions.MAX_MAILBOXES)]
+    host = der.implicit(2, b"campus.example", constructed=False)
+    assert len(names_of(*mailboxes, *[host] * 900).mailboxes) == extensions.MAX_MAILBOXES

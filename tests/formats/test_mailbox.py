@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from formats import mailbox as of_mailbox
 from formats.errors import Malformed
 from formats.mailbox import Mailbox, MailboxError, MailboxPattern, parse_domain
 
@@ -243,3 +244,16 @@ def test_any_text_is_read_or_refused_with_our_error(text: str) -> None:
         assert mailbox.domain.isascii()
         assert mailbox.unicode
         assert MailboxPattern(None, mailbox.domain).covers(mailbox)
+
+
+def test_a_label_is_looked_at_once() -> None:
+    of_mailbox._a_label.cache_clear()
+    for number in range(50):
+        Mailbox.parse(f"a{number}@h\xf6gskola.example")
+    assert of_mailbox._a_label.cache_info().misses == 2
+
+
+def test_refuses_labels_of_more_than_63_characters() -> None:
+    for label in ("b" * 64, "\xf6" * 64, "xn--" + "b" * 60):
+        with pytest.raises(MailboxError):
+            parse_domain(f"{label}.example")

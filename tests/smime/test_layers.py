@@ -245,6 +245,35 @@ def test_only_so_many_signatures_are_looked_at(alice: Person) -> None:
     assert result.findings == ("signatures_not_looked_at",)
 
 
+def holding(alice: Person, count: int) -> bytes:
+    """An opaque signature with one certificate so many times."""
+    info = signer_info(alice, usual_attributes(ENTITY))
+    return opaque(signed_data([info], certificates=[alice.certificate.der] * count, content=ENTITY), head=b"")
+
+
+def test_the_layers_of_a_message_share_64_certificates(alice: Person) -> None:
+    result = find_layers(read_message(mixed(holding(alice, 32), holding(alice, 32))))
+    assert (len(result.found), result.findings) == (2, ())
+    result = find_layers(read_message(mixed(holding(alice, 32), holding(alice, 32), holding(alice, 1))))
+    assert (len(result.found), result.findings) == (2, ("signatures_not_looked_at",))
+
+
+def test_certificates_are_counted_in_what_is_only_named_like_a_signature(alice: Person) -> None:
+    named = opaque(
+        signed_data([signer_info(alice, usual_attributes(ENTITY))], certificates=[alice.certificate.der] * 40),
+        head=b"",
+        kind="application/octet-stream; name=a.p7m",
+    )
+    result = find_layers(read_message(mixed(named, named)))
+    assert (len(result.found), result.findings) == (1, ("signatures_not_looked_at",))
+
+
+def test_a_layer_with_more_certificates_than_any_may_have_is_malformed(alice: Person) -> None:
+    result = find_layers(read_message(mixed(holding(alice, 65), holding(alice, 64))))
+    assert [layer.reasons for layer in result.found] == [("signature_malformed",), ()]
+    assert result.findings == ()
+
+
 def test_many_elements_are_read_at_the_root_alone(alice: Person) -> None:
     """Content may come in many pieces; a message of many such parts would cost as many times as much."""
     pieces = b"\x24\x80" + der.octets(b"12345678") * 25_000 + b"\0\0"

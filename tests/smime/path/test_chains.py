@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from formats import der
 from formats.certificate import Certificate
@@ -183,3 +184,10 @@ def test_key_of_a_kind_that_cannot_sign_is_no_issuer() -> None:
     bare = Anchor(subject_der=root.certificate.subject_der, spki=spki)
     (found,) = build_chains(pki.person(root).certificate, intermediates=(), anchors=[bare], effort=Effort())
     assert not found.is_checked
+
+
+def test_issuer_of_an_endless_name_is_not_looked_for() -> None:
+    long = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a" * 60 + str(number)) for number in range(70)])
+    root = pki.authority(subject=long)
+    leaf = pki.person(root).certificate
+    assert not list(build_chains(leaf, intermediates=(), anchors=(root.anchor,), effort=Effort()))

@@ -257,7 +257,51 @@ def test_comparisons_are_counted_and_bounded(root: Node) -> None:
     effort = Effort()
     before = effort.comparisons
     assert constraints.fault(leaf, [above], effort=effort) is None
-    assert before - effort.comparisons == 100 * 50
+    assert before - effort.comparisons == 100 * 50 + 1  # the subject, which no subtree is for, costs one
     effort.comparisons = 4999
     assert constraints.fault(leaf, [above], effort=effort) == constraints.VIOLATED
     assert effort.exhausted
+
+
+def test_names_of_forms_that_no_subtree_is_for_are_counted_too(root: Node) -> None:
+    above = constraints.NameConstraints(
+        permitted=(constraints.Subtree(form="dNSName", value=""),) * 100, excluded=(), critical=True
+    )
+    names = pki.mail_names(*(f"a{number}@campus.example" for number in range(50)))
+    leaf = pki.person(root, names=names).certificate
+    effort = Effort()
+    effort.comparisons = 51
+    assert constraints.fault(leaf, [above], effort=effort) is None
+    assert effort.comparisons == 0
+    assert constraints.fault(leaf, [above], effort=effort) == constraints.VIOLATED
+    assert effort.exhausted
+
+
+def _holding(permitted: int, excluded: int) -> bytes:
+    sides = (der.sequence(_mail(b"campus.example")) * count for count in (permitted, excluded))
+    return der.sequence(*(der.implicit(tag, side, constructed=True) for tag, side in enumerate(sides) if side))
+
+
+@pytest.mark.parametrize(("permitted", "excluded"), [(1001, 0), (0, 1001), (500, 501), (3000, 0)])
+def test_more_than_a_thousand_subtrees_are_refused_each_time(root: Node, permitted: int, excluded: int) -> None:
+    value = _holding(permitted, excluded)
+    many = pki.authority(root, (pki.unknown(value, oid=oids.NAME_CONSTRAINTS), True)).certificate
+    for _ in range(2):
+        with pytest.raises(BerError):
+            constraints.read(many)
+
+
+def test_a_thousand_subtrees_are_read_once_and_grouped(root: Node) -> None:
+    value = _holding(500, 500)
+    many = pki.authority(root, (pki.unknown(value, oid=oids.NAME_CONSTRAINTS), True)).certificate
+    read = constraints.read(many)
+    assert read is not None
+    assert {form: tuple(map(len, sides)) for form, sides in read.by_form.items()} == {"rfc822Name": (500, 500)}
+    assert constraints.read(many) is read
+
+
+def test_constraint_that_is_longer_than_any_mailbox_is_refused(root: Node) -> None:
+    for text in (b"a" * 321, b"a" * 320 + b"@campus.example"):
+        odd = pki.authority(root, (pki.unknown(_permitted(_mail(text)), oid=oids.NAME_CONSTRAINTS), True))
+        with pytest.raises(BerError):
+            constraints.read(odd.certificate)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from smime.path.chains import Anchor
 from smime.path.effort import Effort, Outcome, Signed
 from tests.smime.path import pki
 from tests.smime.path.pki import Node
@@ -62,3 +63,20 @@ def test_what_is_not_left_is_not_taken() -> None:
     assert effort.exhausted
     assert effort.search(10)
     assert not effort.search(1)
+
+
+def test_what_cannot_be_checked_costs_a_check(root: Node) -> None:
+    effort = Effort()
+    effort.signature_checks = 1
+    odd, other = (Signed(tbs=tbs, algorithm_der=b"\x30\x00", signature=b"") for tbs in (b"one", b"other"))
+    assert effort.check(odd, signer=root.anchor) is Outcome.UNSUPPORTED
+    assert effort.check(odd, signer=root.anchor) is Outcome.UNSUPPORTED
+    assert effort.check(other, signer=root.anchor) is Outcome.UNTRIED
+
+
+def test_algorithm_or_key_of_great_length_is_not_read(root: Node) -> None:
+    good = signed(root)
+    long = Signed(tbs=good.tbs, algorithm_der=good.algorithm_der + bytes(1024), signature=good.signature)
+    assert Effort().check(long, signer=root.anchor) is Outcome.UNSUPPORTED
+    key = Anchor(subject_der=root.certificate.subject_der, spki=bytes(16 * 1024 + 1))
+    assert Effort().check(good, signer=key) is Outcome.UNSUPPORTED

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from formats import der, oids
 from formats.certificate import Certificate, CertificateMalformed
+from smime.path.effort import MAX_COMPARISONS, Effort
 from smime.path.evidence import Evidence
 from smime.path.judge import REASONS as PATH_REASONS
 from smime.path.judge import PathPolicy, PathResult, PathVerdict, judge_path
@@ -83,6 +84,38 @@ def test_unchecked_chain_does_not_hide_why_the_checked_one_fails(campus: Campus)
     unsigned = pki.resigned(other, campus.root, tbs_algorithm=identifier, outer=identifier)
     result = judged(campus.case(intermediates=(unsigned, campus.issuing), crls=(revoked, pki.crl(campus.issuing))))
     assert result.findings == ("ca_revoked",)
+
+
+def _unchecked(campus: Campus, count: int, *more: tuple[x509.ExtensionType, bool]) -> list[pki.Node]:
+    """Authorities between Alice and the root whose own signatures are of no known algorithm."""
+    identifier = der.sequence(der.oid("1.2.3.4"))
+    made = [pki.authority(campus.root, *more, subject="Campus CA G1", key=campus.issuing.key) for _ in range(count)]
+    return [pki.resigned(one, campus.root, tbs_algorithm=identifier, outer=identifier) for one in made]
+
+
+def test_only_three_unchecked_chains_are_judged(campus: Campus) -> None:
+    """A name costs at least one comparison for each chain that is judged."""
+    elsewhere = (x509.NameConstraints([x509.DNSName("campus.example")], None), True)
+    spent = []
+    for count in (3, 12):
+        case = campus.case(intermediates=_unchecked(campus, count, elsewhere), crls=())
+        effort = Effort()
+        result = judge_path(
+            case.leaf.certificate,
+            intermediates=case.pool,
+            anchors=case.trusted,
+            evidence=Evidence(),
+            policy=case.policy,
+            effort=effort,
+        )
+        assert "unsupported_algorithm" in result.reasons
+        spent.append(MAX_COMPARISONS - effort.comparisons)
+    assert spent[0] == spent[1] > 0
+
+
+def test_unchecked_chains_do_not_hide_a_valid_one(campus: Campus) -> None:
+    pool = (*_unchecked(campus, 12), campus.issuing)
+    assert judged(campus.case(intermediates=pool)).verdict is PathVerdict.VALID
 
 
 def test_pinned_certificate_is_not_judged_by_itself(campus: Campus) -> None:

@@ -97,3 +97,11 @@ def test_address_in_the_subject_that_is_no_text_is_still_bound() -> None:
 def test_empty_subject_binds_no_directory_name() -> None:
     leaf = pki.person(pki.authority(), subject=x509.Name([])).certificate
     assert [name.form for name in names.bound_by(leaf)] == [Form.EMAIL]
+
+
+def test_emails_in_a_subject_are_read_up_to_a_hundred() -> None:
+    """What is unread counts as one that meets no constraint."""
+    emails = [x509.NameAttribute(NameOID.EMAIL_ADDRESS, f"a{number}@campus.example") for number in range(105)]
+    found = names.bound_by(pki.authority(subject=x509.Name(emails)).certificate)
+    values = [name.value for name in found if name.form == "rfc822Name"]
+    assert (len(values), values.count(None)) == (101, 1)
