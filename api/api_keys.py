@@ -12,10 +12,12 @@ from starlette.responses import Response
 from api import paging
 from api.bodies import JsonBody
 from api.callers import Caller, Ctx
-from api.paging import Page, PageQuery
+from api.paging import Once, Page, PageQuery
 from api.times import Timestamp
 from services import api_keys
 from services.api_keys import ApiKeyRow, Grant, NewKey
+
+ENTRIES: Final = 200
 
 router: Final = APIRouter(tags=["API keys"])
 
@@ -26,14 +28,18 @@ class ApiKeyOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=100, description="What the key is for", examples=["library notices"])
-    scopes: list[str] = Field(default=[], examples=[["messages:sign", "messages:verify"]])
+    scopes: list[str] = Field(default=[], max_length=ENTRIES, examples=[["messages:sign", "messages:verify"]])
     mailboxes: list[str] = Field(
         default=[],
+        max_length=ENTRIES,
         description="Addresses, or all of a domain as `*@dept.campus.example`",
         examples=[["notices@campus.example"]],
     )
     cidrs: list[str] = Field(
-        default=[], description="Networks from which the key counts; none: from everywhere", examples=[["192.0.2.0/24"]]
+        default=[],
+        max_length=ENTRIES,
+        description="Networks from which the key counts; none: from everywhere",
+        examples=[["192.0.2.0/24"]],
     )
     expires_at: Timestamp | None = Field(default=None, description="When it ends; null: never")
     test: Literal[False] = Field(default=False, description="There are no test keys yet")
@@ -97,7 +103,12 @@ def add_api_key(
 
 @router.get("/v1/api-keys")
 def list_api_keys(
-    request: Request, response: Response, context: Ctx, caller: Caller, query: Annotated[PageQuery, Query()]
+    request: Request,
+    response: Response,
+    context: Ctx,
+    caller: Caller,
+    _once: Once,
+    query: Annotated[PageQuery, Query()],
 ) -> Page[ApiKeyJson]:
     """List all API keys, newest first."""
     rows = api_keys.page(context, caller, before_id=query.before_id, limit=query.limit + 1)

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from api import description, health, problems
 from api.envelope import Envelope
+from api.lane import lane
 from api.pages import docs, home, problem, render
 from api.pages.home import Home
 from api.site import Site
@@ -38,6 +39,7 @@ def assemble(parts: Parts) -> Envelope:
     app = bare(parts.routers, is_ready=parts.is_ready, lifespan=parts.lifespan)
     app.state.site = parts.site
     app.state.context = parts.context
+    app.state.lane = lane()
     problems.install(app)
     # Made when first asked for: it takes longer than all the rest of a start.
     spec = cache(partial(description.describe, app))

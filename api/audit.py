@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api import paging
 from api.callers import Caller, Ctx
-from api.paging import Page, PageQuery
+from api.paging import Once, Page, PageQuery
 from api.times import Timestamp
 from api.x509 import SERIAL_EXAMPLE
 from services import audit
@@ -95,7 +95,12 @@ class AuditFilter(PageQuery):
 
 @router.get("/v1/audit")
 def list_audit(
-    request: Request, response: Response, context: Ctx, caller: Caller, query: Annotated[AuditFilter, Query()]
+    request: Request,
+    response: Response,
+    context: Ctx,
+    caller: Caller,
+    _once: Once,
+    query: Annotated[AuditFilter, Query()],
 ) -> Page[AuditEntryJson]:
     """List the entries of the record, newest first.
 

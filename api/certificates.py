@@ -13,8 +13,10 @@ from starlette.responses import JSONResponse, Response
 from api import answers, negotiation, paging
 from api.bodies import JSON, JsonBody
 from api.callers import Caller, Ctx
+from api.errors import ParameterTwice
+from api.lane import in_lane
 from api.orders import KeyOrder, OrderBody
-from api.paging import Page, PageQuery
+from api.paging import Once, Page, PageQuery
 from api.times import Timestamp
 from api.x509 import PEM_EXAMPLE, Chain, KeyJson, SerialText
 from formats.certificate import Certificate
@@ -128,10 +130,20 @@ ORDER: Final = OrderBody()
 KEY_ORDER: Final = JsonBody(KeyOrder)
 REVOCATION: Final = JsonBody(RevocationOrder)
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(alias="Idempotency-Key", description="1 to 255 printable characters: the same key makes it only once"),
-]
+
+async def _idempotency_key(
+    request: Request,
+    given: Annotated[
+        str | None,
+        Header(alias="Idempotency-Key", description="1 to 255 printable characters: the same key makes it only once"),
+    ] = None,
+) -> str | None:
+    if len(request.headers.getlist("idempotency-key")) > 1:
+        raise ParameterTwice("the header Idempotency-Key is given twice", pointers=("/Idempotency-Key",))
+    return given
+
+
+IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 _IN_FORMS: Final[dict[str, Any]] = {
     DER: {"schema": {"type": "string", "contentMediaType": DER}},
     PEM: {"schema": {"type": "string"}, "example": PEM_EXAMPLE},
@@ -157,7 +169,7 @@ def issue_certificate(
     context: Ctx,
     caller: Caller,
     order: Annotated[Order, Depends(ORDER.read)],
-    idempotency_key: IdempotencyKey = None,
+    idempotency_key: IdempotencyKey,
 ) -> Response:
     """Issue a certificate for a PKCS#10 request.
 
@@ -177,18 +189,22 @@ def issue_certificate(
         409: {"description": "The file for this Idempotency-Key was handed out"},
     },
 )
-def issue_with_key(
+async def issue_with_key(
+    request: Request,
     response: Response,
+    *,
     context: Ctx,
     caller: Caller,
     order: Annotated[KeyOrder, Depends(KEY_ORDER.read)],
-    idempotency_key: IdempotencyKey = None,
+    idempotency_key: IdempotencyKey,
 ) -> HandoverJson:
     """Issue a certificate together with a new key, in a PKCS#12 file.
 
     The key is handed over in this answer only and not kept.
     """
-    made = handover.issue(
+    made = await in_lane(
+        request,
+        handover.issue,
         context,
         caller,
         order=order.order(None),
@@ -207,6 +223,7 @@ def list_certificates(
     response: Response,
     context: Ctx,
     caller: Caller,
+    _once: Once,
     query: Annotated[CertificateFilter, Query()],
 ) -> Page[CertificateJson]:
     """List certificates, newest first.

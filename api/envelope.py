@@ -22,6 +22,8 @@ from api.inflow import Inflow
 from api.site import Site
 from formats.errors import Refusal
 
+# How uvloop names a write to a connection that is closed.
+_CLOSED: Final = "the handler is closed"
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 SECURITY: Final[Mapping[str, str]] = {
@@ -100,7 +102,7 @@ class _Reply:
         self.complete = False
 
     async def send(self, message: Message) -> None:
-        """The ASGI `send`, which adds the headers and drops the body of an answer to HEAD."""
+        """The ASGI `send`, which adds the headers and drops the body of an answer to HEAD; ClientDisconnect if it is gone."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._add_headers(message)
@@ -108,7 +110,12 @@ class _Reply:
             if self._bodiless:
                 message = {**message, "body": b""}
             self.complete = not message.get("more_body", False)
-        await self._send(message)
+        try:
+            await self._send(message)
+        except (OSError, RuntimeError) as error:
+            if isinstance(error, OSError) or _CLOSED in str(error):
+                raise ClientDisconnect from None
+            raise
 
     def _add_headers(self, message: Message) -> None:
         headers = MutableHeaders(raw=list(message.get("headers", [])))

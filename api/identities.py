@@ -14,7 +14,8 @@ from api import paging
 from api.bodies import JsonBody
 from api.callers import Caller, Ctx
 from api.certificates import REVOCATION, RevocationOrder
-from api.paging import Page, PageQuery
+from api.lane import in_lane
+from api.paging import Once, Page, PageQuery
 from api.x509 import Chain, PemText, SerialText
 from formats.mailbox import Mailbox
 from services import identities
@@ -77,14 +78,20 @@ IDENTITY: Final = JsonBody(IdentityOrder)
         409: {"description": "It exists with keys of another kind"},
     },
 )
-def add_identity(
-    response: Response, context: Ctx, caller: Caller, order: Annotated[IdentityOrder, Depends(IDENTITY.read)]
+async def add_identity(
+    request: Request,
+    response: Response,
+    context: Ctx,
+    caller: Caller,
+    order: Annotated[IdentityOrder, Depends(IDENTITY.read)],
 ) -> IdentityJson:
     """Make the identity of a mailbox, with its two keys and certificates.
 
     If it exists, it is answered as it is.
     """
-    view, made = identities.add(
+    view, made = await in_lane(
+        request,
+        identities.add,
         context,
         caller,
         mailbox=Mailbox.parse(order.mailbox),
@@ -100,7 +107,12 @@ def add_identity(
 
 @router.get("/v1/identities")
 def list_identities(
-    request: Request, response: Response, context: Ctx, caller: Caller, query: Annotated[PageQuery, Query()]
+    request: Request,
+    response: Response,
+    context: Ctx,
+    caller: Caller,
+    _once: Once,
+    query: Annotated[PageQuery, Query()],
 ) -> Page[IdentityJson]:
     """List the identities whose mailboxes the key covers, newest first."""
     rows = identities.page(context, caller, before_id=query.before_id, limit=query.limit + 1)
@@ -112,13 +124,14 @@ def list_identities(
 
 # These stand before the bare path, whose {mailbox} would take their last word as a part of an address.
 @router.post("/v1/identities/{mailbox:path}/renewal", status_code=201, responses={201: {"description": "Renewed"}})
-def renew_identity(context: Ctx, caller: Caller, mailbox: str) -> IdentityJson:
+async def renew_identity(request: Request, context: Ctx, caller: Caller, mailbox: str) -> IdentityJson:
     """Give an identity new keys and certificates.
 
     The old certificates stay valid until they end, and old mail stays readable. A renewal ends a revocation, not a
     pause.
     """
-    return IdentityJson.of(identities.renew(context, caller, mailbox=Mailbox.parse(mailbox)))
+    renewed = await in_lane(request, identities.renew, context, caller, mailbox=Mailbox.parse(mailbox))
+    return IdentityJson.of(renewed)
 
 
 @router.put("/v1/identities/{mailbox:path}/pause", responses={200: {"description": "Paused"}})

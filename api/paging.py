@@ -6,14 +6,15 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Annotated, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import CursorMalformed
+from api.errors import CursorMalformed, ParameterTwice
 
 T = TypeVar("T")
 
@@ -32,6 +33,19 @@ class PageQuery(BaseModel):
     def before_id(self) -> str | None:
         """The id that the cursor names; CursorMalformed unless we made it."""
         return None if self.cursor is None else read_cursor(self.cursor)
+
+
+async def refuse_doubled(request: Request) -> None:
+    """Let nothing stand twice in the query of a list."""
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if name in seen:
+            raise ParameterTwice(f"the parameter {name[:40]!r} is given twice", pointers=(f"/{name[:40]}",))
+        seen.add(name)
+
+
+# Stands in a list's signature behind the caller: who may not come in learns nothing of what is wrong.
+Once = Annotated[None, Depends(refuse_doubled)]
 
 
 class Page(BaseModel, Generic[T]):

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import compile_path
 
@@ -130,7 +130,9 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     return respond(_foreign(status), site=site_of(request), state=request.scope["state"], headers=headers)
 
 
-async def _answer_unforeseen(request: Request, _error: Exception) -> Response:
+async def _answer_unforeseen(request: Request, error: Exception) -> Response:
+    if isinstance(error, ClientDisconnect):
+        raise error  # nobody is there to be answered, and nothing broke
     return respond(unforeseen(), site=site_of(request), state=request.scope["state"])
 
 

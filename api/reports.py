@@ -90,7 +90,11 @@ class ReportJson(BaseModel):
     reasons: list[str] = Field(description="Slugs, the worst first", examples=[[]])
     summary: list[str] = Field(
         description="The same in sentences",
-        examples=[["valid: the message is signed by its sender and was not altered."]],
+        examples=[
+            [
+                "valid: the body is signed by its sender and was not altered; subject, date and recipients are not protected."
+            ]
+        ],
     )
     message: MessageJson
     signers: list[SignerJson] = Field(description="The signers of the outermost signature")

@@ -17,7 +17,7 @@ from api import negotiation, paging
 from api.assembly import Parts, assemble
 from api.bodies import JsonBody
 from api.pages.home import Home
-from api.paging import Page, PageQuery
+from api.paging import Once, Page, PageQuery
 from api.site import Site
 from api.submission import MessageBody, Submission
 from api.times import Timestamp
@@ -185,7 +185,7 @@ def made_up_router() -> APIRouter:
         return Kept(**colour.model_dump())
 
     @router.get("/v1/colours")
-    def list_colours(query: Annotated[Filter, Query()], request: Request, response: Response) -> Page[str]:
+    def list_colours(_once: Once, query: Annotated[Filter, Query()], request: Request, response: Response) -> Page[str]:
         names = [f"{number:03}" for number in range(120, 0, -1)]
         rows = [name for name in names if query.before_id is None or name < query.before_id][: query.limit + 1]
         items, following = paging.cut(rows, limit=query.limit, id_of=str, request=request, response=response)

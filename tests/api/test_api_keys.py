@@ -149,3 +149,15 @@ def test_stranger_learns_nothing_of_a_body(door: Door) -> None:
     )
     refused(stranger.post("/v1/sign", content=b"", headers={"Content-Type": "image/png"}), "unauthorized", 401)
     refused(stranger.get("/v1/certificates?cursor=wrong"), "unauthorized", 401)
+
+
+@pytest.mark.parametrize("member", ["scopes", "mailboxes", "cidrs"])
+def test_refuses_endless_lists(door: Door, member: str) -> None:
+    found = refused(door.post("/v1/api-keys", json={**ORDER, member: ["x"] * 201}), "request_invalid", 422)
+    assert found["errors"][0]["pointer"] == f"/{member}"
+
+
+@pytest.mark.parametrize("path", ["api-keys", "audit", "certificates", "identities"])
+def test_every_list_refuses_doubled_parameters(door: Door, path: str) -> None:
+    refused(door.get(f"/v1/{path}?limit=1&limit=2"), "parameter_twice", 400)
+    refused(door.with_key(None).get(f"/v1/{path}?limit=1&limit=2"), "unauthorized", 401)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -140,6 +141,19 @@ def test_same_idempotency_key_with_another_body_is_refused(door: Door) -> None:
     door.made("/v1/certificates", content=csr(), headers=headers)
     before = door.rows()
     refused(door.post("/v1/certificates", content=csr(), headers=headers), "idempotency_mismatch", 422)
+    assert door.rows() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("", {"content": csr(), "headers": PKCS10}), ("/pkcs12", {"json": ORDER, "headers": {}})],
+)
+def test_refuses_two_idempotency_keys(door: Door, path: str, body: dict[str, Any]) -> None:
+    before = door.rows()
+    headers = [("Authorization", f"Bearer {door.key}"), *body["headers"].items()]
+    twice = [("Idempotency-Key", "one"), ("Idempotency-Key", "two")]
+    answer = door.client.post(f"/v1/certificates{path}", **{**body, "headers": [*headers, *twice]})
+    refused(answer, "parameter_twice", 400)
     assert door.rows() == before
 
 

@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import socket
 import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 import uvicorn
+from starlette.responses import StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.connection import HEAD_OCTETS, Connection
 from tests.api.made_up import application
 
 GIB = 1 << 30
+ENDED = threading.Event()
 
 
 class QuickConnection(Connection):
     """As in production, but with less patience."""
 
     head_seconds = 0.3
+    unread_seconds = 0.3
+
+
+def with_endless(app: ASGIApp) -> ASGIApp:
+    """The application with an answer that never ends by itself, at /endless."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != "/endless":
+            await app(scope, receive, send)
+            return
+        try:
+            await StreamingResponse(zeros())(scope, receive, send)
+        finally:
+            ENDED.set()
+
+    async def zeros() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0)
+            yield bytes(65536)
+
+    return serve
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     config = uvicorn.Config(
-        application(), http=QuickConnection, ws="none", lifespan="off", log_config=None, access_log=False
+        with_endless(application()), http=QuickConnection, ws="none", lifespan="off", log_config=None, access_log=False
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as bound:
@@ -158,3 +183,49 @@ def test_two_requests_at_once_are_answered_in_order(wire: socket.socket) -> None
     )
     answers = rest(wire)
     assert answers.index(b"HTTP/1.1 200 ") < answers.index(b"HTTP/1.1 404 ")
+
+
+CHUNKED = b"POST /v1/echo HTTP/1.1\r\nHost: a\r\nContent-Type: message/rfc822\r\nTransfer-Encoding: chunked\r\n"
+
+
+def hung_up_on(wire: socket.socket, piece: bytes) -> bool:
+    """Whether the server closes while 64 times this piece is sent."""
+    try:
+        for _ in range(64):
+            wire.sendall(piece)
+        return not rest(wire)
+    except (ConnectionResetError, BrokenPipeError):
+        return True
+
+
+@pytest.mark.parametrize("piece", [b"x" * 65536, b"X-T: y\r\n" * 8192], ids=["one field", "many fields"])
+def test_endless_trailers_are_hung_up_on(wire: socket.socket, piece: bytes) -> None:
+    wire.sendall(CHUNKED + b"\r\n4\r\nFrom\r\n0\r\nX-T: ")
+    assert hung_up_on(wire, piece)
+
+
+def test_trailers_are_no_headers(wire: socket.socket) -> None:
+    wire.sendall(CHUNKED + b"Connection: close\r\n\r\n4\r\nFrom\r\n0\r\nAccept: image/png\r\nX-T: y\r\n\r\n")
+    assert rest(wire).startswith(b"HTTP/1.1 200 ")
+
+
+def test_large_body_in_chunks_holds_no_trailers(wire: socket.socket) -> None:
+    wire.sendall(CHUNKED + b"Connection: close\r\n\r\n")
+    for _ in range(48):
+        wire.sendall(b"1000\r\n" + b"x" * 0x1000 + b"\r\n")
+    wire.sendall(b"0\r\n\r\n")
+    assert rest(wire).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("behind", [b"", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"], ids=["alone", "pipelined"])
+def test_reader_that_does_not_read_is_hung_up_on(port: int, caplog: pytest.LogCaptureFixture, behind: bytes) -> None:
+    with socket.socket() as wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wire.settimeout(5)
+        wire.connect(("127.0.0.1", port))
+        ENDED.clear()
+        wire.sendall(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n" + behind)
+        assert ENDED.wait(5)
+    # One more request, so that the server has done with the one before.
+    assert httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code == 200
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from starlette.types import Message, Scope
 
 from api.site import Site
 from tests.api.made_up import Client, application, problem
@@ -88,3 +90,49 @@ def test_log_holds_neither_path_nor_query_nor_address(client: Client, logged: li
 def test_broken_request_breaks_nothing_else(client: Client) -> None:
     problem(client.get("/v1/break"), "internal_error", 500)
     assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("unable to perform operation on <TCPTransport closed=True 0x1>; the handler is closed"),
+        BrokenPipeError(),
+    ],
+)
+@pytest.mark.parametrize("path", ["/healthz", "/v1/break-midway"])
+def test_client_that_is_gone_is_no_bug_of_ours(logged: list[dict[str, Any]], error: Exception, path: str) -> None:
+    call(path, send_raises=error)
+    (entry,) = logged
+    assert (entry["event"], entry["problem"]) == ("request", None)
+
+
+def test_other_errors_of_the_server_are_logged(logged: list[dict[str, Any]]) -> None:
+    call("/healthz", send_raises=RuntimeError("Response content longer than Content-Length"))
+    assert [entry["problem"] for entry in logged if entry["event"] == "request"] == ["internal_error"]
+
+
+def call(path: str, *, send_raises: Exception) -> None:
+    """A GET whose answer the server cannot send."""
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Message) -> None:
+        raise send_raises
+
+    scope: Scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+    asyncio.run(application()(scope, receive, send))  # type: ignore[arg-type]  # a coroutine function's call

@@ -81,3 +81,9 @@ def test_foreign_cursor_is_400(client: Client) -> None:
     found = problem(client.get("/v1/colours?cursor=x"), "cursor_malformed", 400)
     assert found["errors"][0]["pointer"] == "/cursor"
     problem(client.get("/v1/colours?cursor=" + "x" * 600), "request_invalid", 422)
+
+
+@pytest.mark.parametrize("query", ["limit=1&limit=2", "name=a&limit=1&name=a", "x=1&x=2"])
+def test_refuses_doubled_parameters(client: Client, query: str) -> None:
+    found = problem(client.get(f"/v1/colours?{query}"), "parameter_twice", 400)
+    assert found["errors"][0]["pointer"] == "/" + query.partition("=")[0]
