@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
-ROOMS := api ca cli db formats keys migrations services smime
+ROOMS := api ca cli db formats keys migrations net services smime
 PYTHON ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CAN_RUN := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))

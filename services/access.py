@@ -22,12 +22,14 @@ LAST_USE_EVERY: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who is asking: an API key, the operator at the machine, or one of our own jobs; `request_id` names this request.
+    """Who is asking: an API key, the operator at the machine, one of our own jobs, or the person a link was mailed to.
+
+    `request_id` names this request.
 
     `lineage` are the ids of the key and its predecessors in rotation.
     """
 
-    kind: Literal["api_key", "operator", "job"]
+    kind: Literal["api_key", "operator", "job", "link"]
     id: str | None
     name: str
     scopes: frozenset[str]
@@ -55,6 +57,19 @@ def job(name: str, *, request_id: str) -> Principal:
     """One of our own jobs, which acts for nobody and holds no scope."""
     return Principal(
         kind="job", id=None, name=name, scopes=frozenset(), mailboxes=(), lineage=(), request_id=request_id
+    )
+
+
+def link(enrolment_id: str, *, mailbox: Mailbox, request_id: str) -> Principal:
+    """Whoever reads a mailbox, as a mailed link proves: may have, see and end certificates of that mailbox alone."""
+    return Principal(
+        kind="link",
+        id=enrolment_id,
+        name=str(mailbox),
+        scopes=frozenset({"certificates:read", "certificates:issue", "certificates:revoke"}),
+        mailboxes=(MailboxPattern.parse(str(mailbox)),),
+        lineage=(),
+        request_id=request_id,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("api", "ca", "cli", "db", "formats", "keys", "services", "smime")
+ROOMS = ("api", "ca", "cli", "db", "formats", "keys", "net", "services", "smime")
 
 
 def tracked(*patterns: str) -> list[Path]:

@@ -1,0 +1,1 @@
+"""Reach out: every outgoing connection, bounded in size and time, to the address that was checked."""
