@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
 # typer carries its click inside, and offers no public name for the error of a wrong command line.
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
-from cli import files, init, remote, serve, terminal
+from cli import doctor, files, init, remote, serve, terminal
+from cli.audit import audit
 from cli.terminal import COULD_NOT_RUN, NO, Stop
 from formats.errors import NotReady, Refusal
 from services.settings import SettingsWrong
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        terminal.say(f"mailseal {metadata.version('mailseal')}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="mailseal",
@@ -23,9 +33,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """What stands before every noun."""
+
+
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
 app.command("migrate")(init.migrate)
+app.command("doctor")(doctor.doctor)
 app.command("sign")(files.sign)
 app.command("verify")(files.verify)
 app.command("revoke")(remote.revoke)
@@ -33,6 +55,7 @@ app.add_typer(remote.certificates, name="certificates")
 app.add_typer(remote.identities, name="identities")
 app.add_typer(remote.api_keys, name="api-keys")
 app.add_typer(remote.root, name="root")
+app.add_typer(audit, name="audit")
 
 
 def main() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -82,6 +83,19 @@ def write_out(octets: bytes, *, out: Path | None, binary: bool = False) -> None:
         stop("this would print binary to the terminal", hint="name a file with --out")
     sys.stdout.buffer.write(octets)
     sys.stdout.buffer.flush()
+
+
+def write_lines(lines: Iterable[str], *, out: Path | None) -> int:
+    """Write lines as they come, to a file or to stdout; returns how many."""
+    count = 0
+    try:
+        with out.open("w", encoding="utf-8") if out is not None else nullcontext(sys.stdout) as file:
+            for line in lines:
+                file.write(f"{line}\n")
+                count += 1
+    except OSError as error:
+        stop(f"{out or 'the standard output'} cannot be written: {error.strerror}", hint="name another file with --out")
+    return count
 
 
 def read_file(path: Path, *, limit: int) -> bytes:

@@ -1,0 +1,88 @@
+"""`mailseal audit export`: the record of who did what, for auditors and spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from cli import client, terminal
+
+audit = typer.Typer(help="The record of who did what.", no_args_is_help=True)
+
+_COLUMNS: Final = (
+    "id",
+    "at",
+    "action",
+    "actor_kind",
+    "actor_id",
+    "actor_name",
+    "object_kind",
+    "object_id",
+    "mailbox",
+    "details",
+    "signature_sha256",
+    "request_id",
+)
+# A spreadsheet takes a cell that begins like this for a formula.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Format(StrEnum):
+    """How the record is written: one JSON object a line, or a table with commas."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+@audit.callback()
+def _nouns() -> None:
+    """Keep `export` a verb of its own, though it is the only one."""
+
+
+@audit.command("export")
+def export(
+    since: Annotated[datetime | None, typer.Option(help="From this time on, UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Before this time, UTC.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this action, such as message.signed.")] = None,
+    mailbox: Annotated[str | None, typer.Option(help="Only for this mailbox.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="jsonl or csv.")] = Format.JSONL,
+    out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")] = None,
+) -> None:
+    """Write the audit entries that the key may read, newest first."""
+    query = {"since": _wire(since), "until": _wire(until), "action": action, "mailbox": mailbox}
+    with client.connect() as service:
+        entries = client.every_item(service, "/v1/audit", query=query)
+        count = terminal.write_lines(_table(entries) if form is Format.CSV else map(_object, entries), out=out)
+    terminal.note(f"{count - (form is Format.CSV)} entries")
+
+
+def _object(entry: dict[str, Any]) -> str:
+    return json.dumps(entry, ensure_ascii=False)
+
+
+def _table(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
+    yield ",".join(_COLUMNS)
+    for entry in entries:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow([_cell(entry, column) for column in _COLUMNS])
+        yield line.getvalue()
+
+
+def _cell(entry: dict[str, Any], column: str) -> str:
+    """The cell of a column; `actor_name` is the name of the actor."""
+    of, _, part = column.partition("_")
+    value = entry[of].get(part) if of in {"actor", "object"} else entry.get(column)
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False) if isinstance(value, dict) else str(value or "")
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _wire(moment: datetime | None) -> str | None:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
