@@ -1,5 +1,7 @@
 """Processes that are killed at a chosen point, by SIGKILL, as a machine that loses its power would end them.
 
+Or stopped there, by SIGSTOP, as one that is frozen: then somebody has to wake them up.
+
 Run as a script, it reads a plan from standard input and for each entry forks a process that does the entry's deed and
 is killed at the entry's point, if it gets there. A point is named by the function of ours that is writing:
 `before intents.issue_together 1` is just before its first commit.
@@ -13,9 +15,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +36,7 @@ from services import certificates, founding, identities, secret_files, start
 from services.access import Principal, operator
 from services.certificates import Order
 from services.context import Context
+from services.errors import IssuingTooLate
 from tests.campus import KEK, csr, demo_settings, open_campus_context
 
 SECONDS = 120
@@ -40,13 +44,14 @@ SECONDS = 120
 
 @dataclass(frozen=True, kw_only=True)
 class Deed:
-    """What one process does, and where it is killed; `now` is its clock."""
+    """What one process does, and where it is killed, or stopped if it is `frozen`; `now` is its clock."""
 
     verb: str
     point: str
     url: str
     folder: str
     now: str
+    frozen: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +62,47 @@ class End:
     killed: bool
     signed: list[str]
     given: list[str]
+
+
+@contextmanager
+def frozen(deed: Deed) -> Iterator[Callable[[], End]]:
+    """A process that does the deed and is stopped at its point; what is given wakes it up and tells how it ended."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.kill.mortal"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as parent:
+        assert parent.stdin is not None
+        parent.stdin.write(json.dumps([asdict(deed)]).encode())
+        parent.stdin.close()
+        parent.stdin = None
+        child = _stopped_child(parent)
+
+        def wake() -> End:
+            os.kill(child, signal.SIGCONT)
+            told, errors = parent.communicate(timeout=SECONDS)
+            assert parent.returncode == 0, errors.decode()
+            return End(**json.loads(told)[0])
+
+        try:
+            yield wake
+        finally:
+            if parent.poll() is None:
+                os.kill(child, signal.SIGKILL)
+
+
+def _stopped_child(parent: subprocess.Popen[bytes]) -> int:
+    """The process id of the only child, once it is stopped."""
+    deadline = time.monotonic() + SECONDS
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    while time.monotonic() < deadline:
+        assert parent.poll() is None, (parent.stderr or sys.stdin.buffer).read().decode()
+        for child in map(int, children.read_text().split()):
+            if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+                return child
+        time.sleep(0.02)
+    raise AssertionError("no process was stopped")
 
 
 def carry_out(deeds: list[Deed]) -> list[End]:
@@ -75,8 +121,9 @@ def carry_out(deeds: list[Deed]) -> list[End]:
 class Points:
     """Counts the points that a process passes, and kills it at the one that was chosen."""
 
-    def __init__(self, chosen: str) -> None:
+    def __init__(self, chosen: str, *, frozen: bool = False) -> None:
         self._chosen = chosen
+        self._frozen = frozen
         self._passed = Counter[str]()
 
     def name(self, what: str) -> str:
@@ -85,8 +132,10 @@ class Points:
         return f"{what} {self._passed[what]}"
 
     def passing(self, point: str) -> None:
-        if point == self._chosen:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if point != self._chosen:
+            return
+        os.kill(os.getpid(), signal.SIGSTOP if self._frozen else signal.SIGKILL)
+        if not self._frozen:
             threading.Event().wait()  # the signal comes
 
 
@@ -137,8 +186,9 @@ def _writer() -> str:
 
 def _issue(deed: Deed, points: Points, given: Path) -> None:
     context, caller = _context(deed, points), operator(request_id="killed")
-    view = certificates.issue(context, caller, order=Order(request=csr()))
-    given.write_text(view.serial)
+    with suppress(IssuingTooLate):
+        view = certificates.issue(context, caller, order=Order(request=csr()))
+        given.write_text(view.serial)
 
 
 def _add_identity(deed: Deed, points: Points, given: Path) -> None:
@@ -215,7 +265,7 @@ def _one(deed: Deed) -> End:
     child = os.fork()
     if child == 0:
         try:
-            _VERBS[deed.verb](deed, Points(deed.point), given)
+            _VERBS[deed.verb](deed, Points(deed.point, frozen=deed.frozen), given)
             os._exit(0)
         except BaseException:  # noqa: BLE001  # told on stderr; nothing of the parent may run here
             sys.excepthook(*sys.exc_info())
