@@ -16,7 +16,8 @@ Refusal
     ├── DateRefused        no moment, or one too far from now
     ├── AlreadySigned      a message that is signed as it is
     ├── RootNotAllowed     a root whose signature would be good for something else
-    └── PartNotSafe        a part that would not survive the way, and may not be encoded anew
+    ├── PartNotSafe        a part that would not survive the way, and may not be encoded anew
+    └── NotEncrypted       a message that is not sealed as a whole
 """
 
 from __future__ import annotations
@@ -115,3 +116,12 @@ class PartNotSafe(Unacceptable):
 
     code: ClassVar[str] = "part_not_safe"
     hint: ClassVar[str] = "make every part 7-bit: base64 or quoted-printable bodies, ASCII header fields, short lines"
+
+
+class NotEncrypted(Unacceptable):
+    """The message is not sealed as a whole."""
+
+    code: ClassVar[str] = "not_encrypted"
+    hint: ClassVar[str] = (
+        "send the sealed message itself, as it was received; a sealed attachment is a message of its own"
+    )

@@ -40,14 +40,15 @@ class Layer:
     """One entity that is signed or sealed, or looks it.
 
     `part` is its number in the message, "" for the root. `content` is what the signature covers, None where that is
-    missing. `is_attached`: it belongs to a message attached to this one, whose sender then is meant. `reasons` keep
-    it from being valid whoever its signers are.
+    missing. `is_attached`: it belongs to a message attached to this one, whose sender then is meant. `sealed` is the
+    content type and the content of what is sealed. `reasons` keep it from being valid whoever its signers are.
     """
 
     part: str
     sender: Sender
     is_attached: bool = False
     is_sealed: bool = False
+    sealed: tuple[str, Element] | None = field(default=None, repr=False)
     content: bytes | None = None
     data: SignedData | None = None
     reasons: tuple[str, ...] = ()
@@ -278,7 +279,7 @@ def _opaque(place: _Place, *, findings: tuple[str, ...]) -> Layer:
     """What the CMS says it is counts, not smime-type, which nothing protects."""
     oid, content = read_content_info(_octets(place.entity), max_elements=place.max_elements)
     if oid in _SEALED:
-        return replace(place.layer(findings=findings), is_sealed=True)
+        return replace(place.layer(findings=findings), is_sealed=True, sealed=(oid, content))
     if oid == oids.COMPRESSED_DATA:
         return place.layer(findings=(*findings, "compressed"))
     if oid != oids.SIGNED_DATA:

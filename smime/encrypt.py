@@ -1,0 +1,106 @@
+"""Seal a mail: to whom it goes, and the mail in which only they can read the body (RFC 8551 3.3, 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from formats.certificate import Certificate
+from formats.mailbox import Mailbox
+from smime import canonical, transfer
+from smime.cms.ciphers import ContentCipher
+from smime.cms.enveloped import seal_content
+from smime.cms.key_transport import KeyTransport
+from smime.errors import FieldMalformed, MessageMalformed
+from smime.headers import read_mailboxes
+from smime.message import Message
+from smime.plaintext import whole, write_plaintext
+
+_VISIBLE: Final = ("to", "cc")
+_BLIND: Final = ("bcc",)
+# Who else reads along must not show (RFC 5322 3.6.3, 3.6.6); a DKIM signature is stale, since the body changes.
+_DROPPED: Final = {"bcc": "bcc-dropped", "resent-bcc": "bcc-dropped", "dkim-signature": "dkim-dropped"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedRecipients:
+    """To whom a message goes, each mailbox once: those that its readers see, and those that nobody may see."""
+
+    visible: tuple[Mailbox, ...]
+    blind: tuple[Mailbox, ...]
+
+    @property
+    def all(self) -> tuple[Mailbox, ...]:
+        """All of them, those that are seen first."""
+        return (*self.visible, *self.blind)
+
+    def narrowed(self, to: Iterable[Mailbox]) -> NamedRecipients:
+        """Only these; whoever is not among those that are seen is blind."""
+        seen = {mailbox.key for mailbox in self.visible}
+        wanted = _once(to)
+        return NamedRecipients(
+            visible=tuple(mailbox for mailbox in wanted if mailbox.key in seen),
+            blind=tuple(mailbox for mailbox in wanted if mailbox.key not in seen),
+        )
+
+
+def named_recipients(message: Message) -> NamedRecipients:
+    """The mailboxes in To and Cc, and those in Bcc that are not there too.
+
+    MessageMalformed for one of these fields twice, FieldMalformed for one that cannot be read.
+    """
+    visible, blind = _once(_mailboxes(message, _VISIBLE)), _once(_mailboxes(message, _BLIND))
+    seen = NamedRecipients(visible=visible, blind=())
+    return seen.narrowed((*visible, *blind))
+
+
+def dropped_fields(message: Message) -> tuple[str, ...]:
+    """Slugs of what a sealed message leaves out of the header."""
+    slugs = [_DROPPED[one.name] for one in message.fields if one.name in _DROPPED]
+    if message.root.get("content-length"):  # an mbox's count of the old body
+        slugs.append("content-length-dropped")
+    return tuple(dict.fromkeys(slugs))
+
+
+def seal_message(
+    message: Message,
+    *,
+    certificates: Sequence[Certificate],
+    cipher: ContentCipher = ContentCipher.AES256_CBC,
+    transport: KeyTransport = KeyTransport.PKCS1,
+) -> bytes:
+    """The message with its Content fields and its body sealed to these certificates, everything with CRLF.
+
+    The body is left as it was given; the other header fields stay as they are and in their order, without Bcc.
+    RecipientsMissing without certificates, TooManyRecipients for more than 1,000.
+    """
+    sealed = seal_content(write_plaintext(message.root), certificates=certificates, cipher=cipher, transport=transport)
+    kind = b"authEnveloped-data" if cipher.is_authenticated else b"enveloped-data"
+    lines = [whole(one) for one in canonical.outer_fields(message.root) if one.name not in _DROPPED]
+    if not message.root.get("mime-version"):
+        lines.append(b"MIME-Version: 1.0\r\n")
+    return b"".join([*lines, *_wrapped(sealed, kind)])
+
+
+def _wrapped(sealed: bytes, kind: bytes) -> Iterator[bytes]:
+    yield b"Content-Type: application/pkcs7-mime; smime-type=" + kind + b';\r\n name="smime.p7m"\r\n'
+    yield b"Content-Transfer-Encoding: base64\r\n"
+    yield b'Content-Disposition: attachment; filename="smime.p7m"\r\n\r\n'
+    yield transfer.encode_base64(sealed)
+
+
+def _mailboxes(message: Message, names: Sequence[str]) -> Iterator[Mailbox]:
+    for name in names:
+        found = message.root.get(name)
+        if len(found) > 1:
+            raise MessageMalformed(f"the field {name} twice")
+        for one in found:
+            try:
+                yield from read_mailboxes(one.value)
+            except FieldMalformed as error:
+                raise FieldMalformed(f"{name.title()} cannot be read: {error.detail}") from error
+
+
+def _once(mailboxes: Iterable[Mailbox]) -> tuple[Mailbox, ...]:
+    return tuple({mailbox.key: mailbox for mailbox in reversed(tuple(mailboxes))}.values())[::-1]
