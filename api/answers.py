@@ -25,6 +25,7 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
         "changes": "Mailseal-Changes",
         "verdict": "Mailseal-Verdict",
         "integrity": "Mailseal-Integrity",
+        "skipped": "Mailseal-Skipped",
     }
 )
 

@@ -6,10 +6,13 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from api import api_keys, audit, authorities, certificates, identities, me, messages
+from api import api_keys, audit, authorities, certificates, decrypt, encrypt, identities, me, messages, recipients
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     messages.router,
+    encrypt.router,
+    decrypt.router,
+    recipients.router,
     identities.router,
     certificates.router,
     authorities.router,

@@ -67,16 +67,18 @@ class Submission(Generic[F]):
 class MessageBody(Generic[F]):
     """What a message call takes: the model of its scalars, all of them optional, and the names of its file parts.
 
-    `objects` are the scalars that are JSON objects; in the query or a form they come as JSON text.
+    `objects` are the scalars that are JSON objects; in the query or a form they come as JSON text. `lists` are those
+    that may be given several times there, or once with commas.
     """
 
     fields: type[F]
     files: tuple[str, ...] = ()
     objects: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
 
     async def read(self, request: Request) -> Submission[F]:
         """The submission of this request, with at most `message_octets` of decoded message."""
-        in_query = _pairs(request.query_params.multi_items())
+        in_query = _pairs(request.query_params.multi_items(), lists=self.lists)
         self._refuse_unknown(in_query)
         limit = site_of(request).message_octets
         match bodies.media_type(request):
@@ -109,7 +111,8 @@ class MessageBody(Generic[F]):
         files = multipart.grouped([part for part in parts if part[0] in self.files])
         if sum(map(len, files.values())) > FILES:
             raise BodyTooLarge(f"the form has more than {FILES} file parts")
-        texts = _pairs([(name, _text(content, name)) for name, content in parts if name in self._names()])
+        given = [(name, _text(content, name)) for name, content in parts if name in self._names()]
+        texts = _pairs(given, lists=self.lists)
         message = _given(messages[0] if messages else b"")
         return Submission(message=message, fields=self._from_texts(_merged(in_query, texts)), files=files, way=Way.FORM)
 
@@ -212,15 +215,16 @@ def _given(message: bytes) -> bytes:
     return message
 
 
-def _pairs(items: list[tuple[str, str]]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
+def _pairs(items: list[tuple[str, str]], *, lists: frozenset[str] = frozenset()) -> dict[str, str]:
+    """The values by name; only a list may stand several times, and is joined with commas."""
+    pairs: dict[str, list[str]] = {}
     for name, value in items:
-        if name in pairs:
+        if name in pairs and name not in lists:
             raise ParameterTwice(f"the parameter {name[:40]!r} is given twice", pointers=(f"/{name[:40]}",))
         if "\x00" in value:
             raise JsonMalformed("a text holds a null character")
-        pairs[name] = value
-    return pairs
+        pairs.setdefault(name, []).append(value)
+    return {name: ",".join(values) for name, values in pairs.items()}
 
 
 def _refuse_twice(in_query: Mapping[str, object], in_body: Mapping[str, object]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Final
@@ -251,6 +251,7 @@ def page(
     sha256: str | None = None,
     person: str | None = None,
     q: str | None = None,
+    profiles: Sequence[str] | None = None,
     before_id: str | None,
     limit: int,
 ) -> list[CertificateRow]:
@@ -269,6 +270,8 @@ def page(
         wanted.append(_has_status(status, now))
     if q is not None:
         wanted.append(_speaks_of(q))
+    if profiles is not None:
+        wanted.append(_C.profile.in_(profiles))
     if before_id is not None:
         wanted.append(_C.id < before_id)
     same = {"serial": serial, "sha256": sha256, "person": person}
@@ -292,6 +295,32 @@ def valid_for_mailbox(read: Read, mailbox_key: str, *, now: datetime) -> list[Ce
     """The certificates of a mailbox that are issued, valid now and not revoked, newest first."""
     named = _C.serial.in_(select(_M.serial).where(_M.mailbox_key == mailbox_key))
     return read.many(_ROW.where(named, _is_valid(now)).order_by(_C.id.desc()), CertificateRow)
+
+
+def valid_for_encryption(read: Read, mailbox_keys: Iterable[str], *, now: datetime) -> list[CertificateRow]:
+    """The certificates of these mailboxes for encryption that are issued, valid now and not revoked, newest first.
+
+    Beyond a thousand mailboxes the order starts anew, and one that names several of them may come again.
+    """
+    keys, uses = sorted(set(mailbox_keys)), ("dual", "encrypt")
+    return [
+        row
+        for start in range(0, len(keys), _AT_A_TIME)
+        for row in read.many(
+            _ROW.where(
+                _C.serial.in_(select(_M.serial).where(_M.mailbox_key.in_(keys[start : start + _AT_A_TIME]))),
+                _C.use.in_(uses),
+                _is_valid(now),
+            ).order_by(_C.id.desc()),
+            CertificateRow,
+        )
+    ]
+
+
+def with_kept_keys(read: Read, *, limit: int) -> list[CertificateRow]:
+    """Up to `limit` certificates for encryption whose keys are kept here, newest first; also those that have ended."""
+    kept = (_C.key_id.is_not(None), _C.certificate.is_not(None), _C.use == "encrypt", _C.profile != "ocsp")
+    return read.many(_ROW.where(*kept).order_by(_C.id.desc()).limit(limit), CertificateRow)
 
 
 def uses_of_key(read: Read, spki_sha256: str) -> list[KeyUse]:

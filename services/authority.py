@@ -52,6 +52,9 @@ MATRIX: Final[Mapping[str, Rule]] = MappingProxyType(
         "messages.sign": Rule("messages:sign", bound=True),
         "messages.verify": Rule("messages:verify", bound=False),
         "messages.verify_custom": Rule("messages:verify-custom", bound=False),
+        "messages.encrypt": Rule("messages:encrypt", bound=False),
+        "messages.decrypt": Rule("messages:decrypt", bound=True),
+        "recipients.list": Rule("recipients:read", bound=False),
         "api_keys.manage": Rule("admin", bound=False),
         # Without audit:read a key sees what itself and its predecessors in rotation did; services/audit narrows it.
         "audit.own": Rule(None, bound=False),

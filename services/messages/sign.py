@@ -7,12 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from db import certificates, identities, private_keys
+from db import signers
 from db.audit import AuditRow
-from db.certificates import CertificateRow
-from db.engine import Read
-from db.identities import IdentityRow
-from db.private_keys import PrivateKeyRow
 from formats.certificate import known
 from formats.mailbox import Mailbox
 from services import access, audit, custody
@@ -69,6 +65,14 @@ async def sign(context: Context, principal: Principal, *, data: bytes, wish: Wis
     )
 
 
+def sign_unrecorded(
+    context: Context, principal: Principal, *, data: bytes, wish: Wish
+) -> tuple[SignedMessage, AuditRow, str]:
+    """Sign a message as part of another call, which stores the audit entry before anything leaves; and the serial."""
+    access.allow(principal, "messages.sign")
+    return _sign(context, principal, data, wish, _form(wish))
+
+
 def _sign(
     context: Context, principal: Principal, data: bytes, wish: Wish, form: Form
 ) -> tuple[SignedMessage, AuditRow, str]:
@@ -93,38 +97,26 @@ def _sign(
 
 
 def find_signer(context: Context, mailbox: Mailbox) -> Signer:
-    """The signer of a mailbox's identity; refused when unknown, paused, revoked or expired."""
-    with context.database.read(timeout=1.0) as read:
-        identity = _usable(read, mailbox)
-        signing = certificates.find(read, identity.signing_serial)
-        decrypting = certificates.find(read, identity.encryption_serial)
-        key_row = private_keys.find(read, signing.key_id) if signing and signing.key_id else None
-    if signing is None or key_row is None or signing.certificate is None:
-        raise IdentityUnknown(f"no signing key is kept here for {mailbox}")
-    if signing.revoked_at is not None:
-        raise CertificateRevoked(f"the signing certificate of {mailbox} is revoked")
-    if signing.not_after < context.clock():
-        raise CertificateRevoked(f"the signing certificate of {mailbox} has expired")
-    return _signer(context, signing, decrypting, key_row)
+    """The signer of a mailbox's identity; refused when unknown, paused, revoked or expired.
 
-
-def _usable(read: Read, mailbox: Mailbox) -> IdentityRow:
-    identity = identities.find(read, mailbox.key)
-    if identity is None:
+    It is read anew each time: who pauses or revokes stops the very next signature.
+    """
+    row = signers.find(context.database, mailbox.key)
+    if row is None:
         raise IdentityUnknown(f"no identity is kept here for {mailbox}")
-    if identity.paused:
+    if row.paused:
         raise IdentityPaused(f"the identity of {mailbox} is paused")
-    return identity
-
-
-def _signer(
-    context: Context, signing: CertificateRow, decrypting: CertificateRow | None, key_row: PrivateKeyRow
-) -> Signer:
-    encryption = decrypting.certificate if decrypting is not None and decrypting.revoked_at is None else None
+    if row.key is None or row.certificate is None:
+        raise IdentityUnknown(f"no signing key is kept here for {mailbox}")
+    if row.revoked_at is not None:
+        raise CertificateRevoked(f"the signing certificate of {mailbox} is revoked")
+    if row.not_after < context.clock():
+        raise CertificateRevoked(f"the signing certificate of {mailbox} has expired")
+    encryption = row.encryption_certificate if row.encryption_revoked_at is None else None
     return Signer(
-        certificate=known(signing.certificate or b""),
+        certificate=known(row.certificate),
         chain=context.issuers.issuing.chain[:-1],
-        key=custody.key_of(context.vault, key_row),
+        key=custody.key_of(context.vault, row.key),
         encryption_certificate=known(encryption) if encryption else None,
     )
 

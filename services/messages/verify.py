@@ -36,6 +36,11 @@ async def verify(context: Context, principal: Principal, *, data: bytes, given: 
     return await asyncio.to_thread(judge, context, data, given)
 
 
+def check(context: Context, *, data: bytes) -> Verified:
+    """Judge a message for anybody, by our own trust alone; nothing is recorded."""
+    return judge(context, data, Given())
+
+
 def judge(context: Context, data: bytes, given: Given) -> Verified:
     """Judge a message by the given trust, or by our own."""
     message = read_message(data, limit=context.settings.message_limit)

@@ -67,6 +67,7 @@ class World:
     identities: list[str]
     keys: list[str]
     entries: list[str]
+    sealed: bytes
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             for _ in range(8)
         ]
         entries = [entry["id"] for entry in served.http.get("/v1/audit").json()["items"]]
-        yield World(served=served, serials=serials, identities=names, keys=keys, entries=entries)
+        sealed = served.post(
+            "/v1/encrypt", content=mail_to_sender(), headers={"Content-Type": "message/rfc822"}
+        ).content
+        yield World(served=served, serials=serials, identities=names, keys=keys, entries=entries, sealed=sealed)
 
 
 def issued(served: Served, mailbox: str) -> str:
@@ -112,6 +116,10 @@ def fresh() -> str:
     return f"n{secrets.token_hex(4)}@campus.example"
 
 
+def mail_to_sender() -> bytes:
+    return mail().replace(b"all@campus.example", SENDER.encode())
+
+
 def as_base64(message: bytes) -> str:
     return base64.b64encode(message).decode()
 
@@ -130,6 +138,12 @@ BODIES_THAT_FIT: Final[dict[tuple[str, str | None], Callable[[World], Any]]] = {
     ("verify_message", "message/rfc822"): lambda _: mail(),
     ("verify_message", "application/json"): lambda _: {"message": as_base64(mail())},
     ("verify_message", "multipart/form-data"): lambda _: {"message": mail()},
+    ("encrypt_message", "message/rfc822"): lambda _: mail_to_sender(),
+    ("encrypt_message", "application/json"): lambda _: {"message": as_base64(mail()), "to": [SENDER]},
+    ("encrypt_message", "multipart/form-data"): lambda _: {"message": mail_to_sender(), "sign": "true"},
+    ("decrypt_message", "message/rfc822"): lambda world: world.sealed,
+    ("decrypt_message", "application/json"): lambda world: {"message": as_base64(world.sealed)},
+    ("decrypt_message", "multipart/form-data"): lambda world: {"message": world.sealed},
 }
 
 

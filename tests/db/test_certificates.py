@@ -340,6 +340,34 @@ def test_valid_certificates_of_a_mailbox_come_newest_first(write: Write) -> None
     assert certificates.valid_for_mailbox(write, "carol@campus.example", now=NOW) == []
 
 
+def test_certificates_for_encryption_of_many_mailboxes_come_newest_first(write: Write) -> None:
+    first = issue(write, "alice@campus.example", use="encrypt")
+    second = issue(write, "bob@campus.example", "alice@campus.example", use="dual")
+    issue(write, "alice@campus.example", use="sign")
+    issue(write, "carol@campus.example", use="dual")
+    revoke(write, issue(write, "alice@campus.example", use="dual").serial)
+    issue(write, "alice@campus.example", use="dual", not_before=NOW - 2 * DAY, not_after=NOW - DAY)
+    many = [f"n{number}@campus.example" for number in range(2500)]
+    asked = ["alice@campus.example", "alice@campus.example", *many]
+    assert serials(certificates.valid_for_encryption(write, asked, now=NOW)) == [second.serial, first.serial]
+    assert certificates.valid_for_encryption(write, [], now=NOW) == []
+
+
+def test_certificates_whose_keys_are_kept_come_newest_first_and_bounded(write: Write) -> None:
+    kept: list[CertificateRow] = []
+    for changes in ({}, {"not_before": NOW - 2 * DAY, "not_after": NOW - DAY}, {}):
+        key = private_key(purpose="decrypt")
+        private_keys.insert(write, key)
+        kept.append(issue(write, "alice@campus.example", use="encrypt", key_id=key.id, **changes))
+    revoke(write, kept[0].serial)
+    signing = private_key(purpose="sign")
+    private_keys.insert(write, signing)
+    issue(write, "alice@campus.example", use="sign", key_id=signing.id)
+    issue(write, "alice@campus.example", use="encrypt")
+    assert serials(certificates.with_kept_keys(write, limit=9)) == [row.serial for row in kept[::-1]]
+    assert serials(certificates.with_kept_keys(write, limit=1)) == [kept[-1].serial]
+
+
 def test_uses_of_a_key_are_all_but_those_that_nobody_got(write: Write) -> None:
     key = "12" * 32
     issued = issue(write, "alice@campus.example", person="idp|1", spki_sha256=key)

@@ -15,7 +15,7 @@ from services import certificates, identities, revocation
 from services.certificates import Order
 from services.errors import ScopeMissing
 from services.messages.sign import Wish, sign
-from services.messages.verify import verify
+from services.messages.verify import check, verify
 from services.revocation import Cause
 from services.trust import Given
 from smime.message import read_message
@@ -24,6 +24,7 @@ from smime.sign import Form, sign_message
 from smime.signer import Signer
 from tests.campus import Campus, csr
 from tests.mails import mail
+from tests.services.deeds import entries
 
 DESK = Mailbox.parse("desk@campus.example")
 
@@ -62,6 +63,19 @@ def test_valid_by_our_own_root_and_records(campus: Campus) -> None:
     report = judged(campus, data)
     assert outcome(report) == ("valid", ())
     assert report.signers[0].revocation.status == "good"
+
+
+def test_check_judges_for_anybody_by_our_own_trust_and_records_nothing(campus: Campus) -> None:
+    data, serial = signed_by_alice(campus)
+    before = entries(campus)
+    assert outcome(check(campus.context, data=data).report) == ("valid", ())
+    assert outcome(check(campus.context, data=mail(sender="alice@campus.example", at=campus.clock())).report) == (
+        "not_signed",
+        (),
+    )
+    assert entries(campus) == before
+    revoke(campus, serial, "keyCompromise")
+    assert outcome(check(campus.context, data=data).report) == ("invalid", ("signer_revoked",))
 
 
 def test_compromised_key_is_revoked_whenever_it_signed(campus: Campus) -> None:

@@ -1,0 +1,266 @@
+"""What a department does with one curl: a letter sealed to whom it goes."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from formats.certificate import Certificate
+from smime.message import read_message
+from tests.api.door import PKCS10, RFC822, Door, refused
+from tests.campus import csr
+from tests.mails import SENDER
+from tests.sealed import PrivateKey, Reader, giant, stranger
+
+JSON = {"Accept": "application/json"}
+ALICE, BOB, CAROL, DAVE = (f"{name}@campus.example" for name in ("alice", "bob", "carol", "dave"))
+
+
+def reader(door: Door, mailbox: str, *, key: PrivateKey | None = None, use: str = "dual") -> Reader:
+    """Somebody with a certificate of ours."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    made = door.made("/v1/certificates", content=csr(mailbox, key=key), params={"use": use}, headers=PKCS10)
+    return Reader(certificate=Certificate.from_pem(made["certificate"]), key=key)
+
+
+def letter(door: Door, *, to: str = ALICE, more: str = "") -> bytes:
+    return door.mail().replace(b"\n", b"\r\n").replace(b"all@campus.example", f"{to}{more}".encode())
+
+
+def encrypt(door: Door, message: bytes, **more: Any) -> httpx.Response:
+    headers = {**RFC822, **more.pop("headers", {})}
+    return door.post("/v1/encrypt", content=message, headers=headers, **more)
+
+
+def sealed(door: Door, message: bytes, **more: Any) -> httpx.Response:
+    answer = encrypt(door, message, **more)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+# --- what comes out ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+def test_sealed_letter_opens_with_openssl(door: Door, tmp_path: Path, kind: str) -> None:
+    key = rsa.generate_private_key(65537, 3072) if kind == "rsa" else ec.generate_private_key(ec.SECP256R1())
+    alice = reader(door, ALICE, key=key)
+    answer = sealed(door, letter(door))
+    assert answer.headers["content-type"] == "message/rfc822"
+    assert answer.headers["mailseal-record"]
+    assert "mailseal-identity" not in answer.headers
+    opened = alice.open(answer.content, tmp_path)
+    assert opened.out.endswith(b"\r\n\r\nThe library is closed on Friday.\r\n"), opened.text
+    assert b"Friday" not in answer.content
+
+
+def test_signed_first_and_verified_inside(door: Door, tmp_path: Path) -> None:
+    made, alice = door.identity(), reader(door, ALICE)
+    answer = sealed(door, letter(door), params={"sign": "true"})
+    assert (answer.headers["mailseal-identity"], answer.headers["mailseal-serial"]) == (SENDER, made["serial"])
+    inside = alice.open(answer.content, tmp_path).out
+    report = door.post("/v1/verify", content=f"From: {SENDER}\r\n".encode() + inside, headers=RFC822).json()
+    assert report["verdict"] == "valid"
+    assert door.get("/v1/audit", params={"action": "message.signed"}).json()["items"]
+
+
+def test_three_ways_in_give_the_same(door: Door, tmp_path: Path) -> None:
+    alice, bob = reader(door, ALICE), reader(door, BOB)
+    message, raw = letter(door, to="x@campus.example"), {"Accept": "message/rfc822"}
+    both = f"{ALICE}, {BOB}"
+    seen = letter(door, to=both)
+    encoded = base64.b64encode(seen).decode()
+    ways = [
+        encrypt(door, seen, params={"to": f"{ALICE},{BOB}"}),
+        encrypt(door, seen, params={"to": [ALICE, BOB]}),
+        door.post("/v1/encrypt", files={"message": seen}, data={"to": both}, headers=raw),
+        door.post("/v1/encrypt", files={"message": seen}, data={"to": [ALICE, BOB]}, headers=raw),
+        door.post("/v1/encrypt", json={"message": encoded, "to": [ALICE, BOB]}, headers=raw),
+        door.post("/v1/encrypt", json={"message": encoded, "to": both}, headers=raw),
+        door.post("/v1/encrypt", json={"message": encoded}, params={"to": both}, headers=raw),
+    ]
+    for answer in ways:
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "message/rfc822"), answer.text
+        assert alice.open(answer.content, tmp_path).ok
+        assert bob.open(answer.content, tmp_path).ok
+    refused(encrypt(door, message), "recipient_without_certificate", 422)
+
+
+def test_json_in_gives_json_out(door: Door, tmp_path: Path) -> None:
+    alice = reader(door, ALICE)
+    answer = door.post("/v1/encrypt", json={"message": base64.b64encode(letter(door)).decode()})
+    found = answer.json()
+    assert list(found) == ["messages", "skipped", "record"]
+    ((envelope),) = found["messages"]
+    assert envelope["envelope_to"] == [ALICE]
+    assert alice.open(base64.b64decode(envelope["message"]), tmp_path).ok
+    assert found["record"] == answer.headers["mailseal-record"]
+
+
+# --- blind recipients -------------------------------------------------------------------------------------------------
+def test_blind_recipients_show_in_no_output_but_their_own(door: Door, tmp_path: Path) -> None:
+    """Addresses, serial numbers and key identifiers of blind recipients, in every form they could take."""
+    people = {mailbox: reader(door, mailbox) for mailbox in (ALICE, BOB, CAROL, DAVE)}
+    door.identity()
+    message = letter(door, more=f"\r\nCc: {BOB}\r\nBcc: {CAROL}, {DAVE}")
+    for query in ({}, {"sign": "true"}, {"algorithms": "modern"}):
+        found = sealed(door, message, params=query, headers=JSON).json()
+        assert [one["envelope_to"] for one in found["messages"]] == [[ALICE, BOB], [CAROL], [DAVE]]
+        for one in found["messages"]:
+            content = base64.b64decode(one["message"])
+            opened = [people[mailbox].open(content, tmp_path).out for mailbox in one["envelope_to"]]
+            everything = b"".join([content, read_message(content).root.decoded_body(), *opened])
+            assert b"Friday" in opened[0]
+            assert b"\r\nbcc:" not in everything.lower()
+            for mailbox in {CAROL, DAVE} - set(one["envelope_to"]):
+                certificate = people[mailbox].certificate
+                assert not people[mailbox].open(content, tmp_path).out.count(b"Friday")
+                traces = (mailbox.encode(), certificate.serial.octets, certificate.subject_key_id or b"none")
+                assert not [trace for trace in traces if trace in everything or trace.hex().encode() in everything]
+
+
+def test_several_messages_need_json(door: Door) -> None:
+    for mailbox in (ALICE, BOB):
+        reader(door, mailbox)
+    message = letter(door, more=f"\r\nBcc: {BOB}")
+    for accept in ({}, {"Accept": "message/rfc822"}, {"Accept": "message/rfc822, application/json;q=0, */*"}):
+        before = door.rows()
+        refused(encrypt(door, message, headers=accept), "several_messages", 422)
+        assert door.rows() == before
+    both = encrypt(door, message, headers={"Accept": "message/rfc822, application/json;q=0.5"})
+    assert len(both.json()["messages"]) == 2
+    one = encrypt(door, letter(door), headers={"Accept": "message/rfc822, application/json;q=0.5"})
+    assert one.headers["content-type"] == "message/rfc822"
+
+
+# --- who has none -----------------------------------------------------------------------------------------------------
+def test_refusal_lists_who_has_no_certificate(door: Door) -> None:
+    reader(door, ALICE)
+    answer = encrypt(door, letter(door), params={"to": f"{ALICE},{BOB},{CAROL}"})
+    found = refused(answer, "recipient_without_certificate", 422)
+    assert [(place["pointer"], place["detail"].partition(" ")[0]) for place in found["errors"]] == [
+        ("/to/1", BOB),
+        ("/to/2", CAROL),
+    ]
+
+
+def test_skipped_ones_are_named(door: Door) -> None:
+    reader(door, ALICE)
+    to = ",".join([ALICE, BOB, *(f"n{number}@campus.example" for number in range(60))])
+    skipping = {"to": f"{ALICE},{BOB}", "missing": "skip"}
+    seen = letter(door, more=f", {BOB}")
+    assert sealed(door, seen, params=skipping).headers["mailseal-skipped"] == BOB
+    found = sealed(door, letter(door), params={**skipping, "to": to}, headers=JSON).json()
+    assert (len(found["skipped"]), found["skipped"][0]) == (61, BOB)
+    many = sealed(door, letter(door), params={**skipping, "to": to}).headers["mailseal-skipped"].split(",")
+    assert (len(many), many[-1]) == (51, "%2B11" if "%" in many[-1] else "+11")
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("query", "code", "status"),
+    [
+        ({"algorithms": "pqc"}, "algorithms_not_offered", 422),
+        ({"algorithms": "des"}, "choice_unknown", 422),
+        ({"missing": "guess"}, "choice_unknown", 422),
+        ({"identity": SENDER}, "choice_unknown", 422),
+        ({"date": "now"}, "choice_unknown", 422),
+        ({"sign": "perhaps"}, "request_invalid", 422),
+        ({"sign": "true", "date": "tomorrow"}, "choice_unknown", 422),
+        ({"sign": "true", "identity": "nobody"}, "mailbox_malformed", 400),
+        ({"sign": "true"}, "identity_unknown", 422),
+        ({"to": "nobody"}, "mailbox_malformed", 400),
+        ({"to": f"{ALICE} {BOB}"}, "mailbox_malformed", 400),
+        ({"to": f"{ALICE}\r\nBcc: {BOB}"}, "mailbox_malformed", 400),
+        ({"to": ""}, "recipients_missing", 422),
+        ({"to": ",".join(f"n{number}@campus.example" for number in range(1001))}, "too_many_recipients", 413),
+        ({"colour": "red"}, "unknown_parameter", 400),
+        ({"sign": ["true", "true"]}, "parameter_twice", 400),
+    ],
+    ids=str,
+)
+def test_refuses_wrong_wishes(door: Door, query: dict[str, Any], code: str, status: int) -> None:
+    reader(door, ALICE)
+    before = door.rows()
+    refused(encrypt(door, letter(door), params=query), code, status)
+    assert door.rows() == before
+
+
+@pytest.mark.parametrize("json", [{"to": [ALICE, 7]}, {"to": {"a": 1}}, {"to": ["x" * 500]}, {"sign": 7}], ids=str)
+def test_refuses_members_of_wrong_types(door: Door, json: dict[str, Any]) -> None:
+    reader(door, ALICE)
+    answer = door.post("/v1/encrypt", json={"message": base64.b64encode(letter(door)).decode(), **json})
+    refused(answer, "request_invalid", 422)
+
+
+def test_recipients_in_query_and_body_at_once(door: Door) -> None:
+    answer = door.post("/v1/encrypt", files={"message": letter(door)}, data={"to": ALICE}, params={"to": BOB})
+    refused(answer, "parameter_twice", 400)
+
+
+def test_header_that_cannot_be_read(door: Door) -> None:
+    for more in ("\r\nTo: bob@campus.example", "\r\nBcc: =?utf-8?q?bob=40campus.example?=@x", "\r\nCc: a@b@c"):
+        answer = encrypt(door, letter(door, more=more))
+        assert (answer.status_code, answer.json()["code"]) in {(400, "message_malformed"), (400, "field_malformed")}
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"days": 9}, "expired on"),
+        ({"usage": {"digital_signature": True}}, "lacks keyAgreement"),
+        ({"key": giant()}, "RSA"),
+    ],
+    ids=["expired", "sign-only", "16384 bits"],
+)
+def test_given_certificate_that_nothing_is_sealed_to(door: Door, more: dict[str, Any], why: str) -> None:
+    certificate = stranger(ALICE, at=door.campus.clock(), **more).certificate
+    answer = door.post("/v1/encrypt", files={"message": letter(door), "certificate": certificate.der})
+    found = refused(answer, "recipient_certificate_refused", 422)
+    assert why in found["detail"]
+    assert [place["pointer"] for place in found["errors"]] == ["/certificate"]
+
+
+def test_given_certificates_are_used(door: Door, tmp_path: Path) -> None:
+    people = [stranger(mailbox, at=door.campus.clock()) for mailbox in (ALICE, BOB)]
+    files = [("message", letter(door, to=f"{ALICE}, {BOB}")), ("certificate", people[0].certificate.der)]
+    files.append(("certificate", people[1].certificate.pem.encode()))
+    answer = door.post("/v1/encrypt", files=files)
+    assert answer.status_code == 200, answer.text
+    assert all(person.open(answer.content, tmp_path).ok for person in people)
+
+
+def test_given_certificate_that_is_none(door: Door) -> None:
+    for file in (b"nonsense", b"\x30\x80" * 20):
+        answer = door.post("/v1/encrypt", files={"message": letter(door), "certificate": file})
+        assert answer.status_code == 400, answer.text
+
+
+def test_unacceptable_answer_is_refused_before_anything_is_sealed(door: Door) -> None:
+    reader(door, ALICE)
+    before = door.rows()
+    refused(encrypt(door, letter(door), headers={"Accept": "image/png"}), "not_acceptable", 406)
+    assert door.rows() == before
+
+
+def test_signing_needs_its_own_scope_and_mailbox(door: Door) -> None:
+    door.identity()
+    reader(door, ALICE)
+    query = {"sign": "true"}
+    only = door.as_("messages:encrypt")
+    refused(encrypt(only, letter(door), params=query), "scope_missing", 403)
+    assert encrypt(only, letter(door)).status_code == 200
+    other = door.as_("messages:encrypt", "messages:sign", mailboxes=(ALICE,))
+    refused(encrypt(other, letter(door), params=query), "mailbox_not_allowed", 403)
+
+
+def test_record_names_neither_recipient_nor_subject(door: Door, logged: list[dict[str, Any]]) -> None:
+    reader(door, ALICE)
+    logged.clear()
+    record = sealed(door, letter(door)).headers["mailseal-record"]
+    entry = door.get(f"/v1/audit/{record}").text
+    for text in (entry, str(logged)):
+        assert not [word for word in ("alice", "Library", "Friday") if word in text]
