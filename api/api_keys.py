@@ -12,6 +12,7 @@ from starlette.responses import Response
 from api import paging
 from api.bodies import JsonBody
 from api.callers import Caller, Ctx
+from api.idempotency import IdempotencyKey
 from api.paging import Once, Page, PageQuery
 from api.times import Timestamp
 from services import api_keys
@@ -93,12 +94,23 @@ class NewApiKeyJson(ApiKeyJson):
 API_KEY: Final = JsonBody(ApiKeyOrder)
 
 
-@router.post("/v1/api-keys", status_code=201, responses={201: {"description": "Made"}})
+@router.post(
+    "/v1/api-keys",
+    status_code=201,
+    responses={
+        201: {"description": "Made"},
+        409: {"description": "The key for this Idempotency-Key was handed out"},
+    },
+)
 def add_api_key(
-    response: Response, context: Ctx, caller: Caller, order: Annotated[ApiKeyOrder, Depends(API_KEY.read)]
+    response: Response,
+    context: Ctx,
+    caller: Caller,
+    order: Annotated[ApiKeyOrder, Depends(API_KEY.read)],
+    idempotency_key: IdempotencyKey,
 ) -> NewApiKeyJson:
     """Make an API key, which is shown in this answer only."""
-    return _shown_once(response, api_keys.add(context, caller, grant=order.grant))
+    return _shown_once(response, api_keys.add(context, caller, grant=order.grant, idempotency_key=idempotency_key))
 
 
 @router.get("/v1/api-keys")
@@ -131,14 +143,19 @@ def delete_api_key(context: Ctx, caller: Caller, key_id: str) -> None:
 @router.post(
     "/v1/api-keys/{key_id}/rotation",
     status_code=201,
-    responses={201: {"description": "Made"}, 409: {"description": "Two keys of this rotation are alive already"}},
+    responses={
+        201: {"description": "Made"},
+        409: {"description": "Two keys of this rotation are alive already, or this Idempotency-Key's was handed out"},
+    },
 )
-def rotate_api_key(response: Response, context: Ctx, caller: Caller, key_id: str) -> NewApiKeyJson:
+def rotate_api_key(
+    response: Response, context: Ctx, caller: Caller, key_id: str, idempotency_key: IdempotencyKey
+) -> NewApiKeyJson:
     """Make the successor of an API key, with the same rights.
 
     Both work for a week, or until the older one is deleted.
     """
-    return _shown_once(response, api_keys.rotate(context, caller, key_id=key_id))
+    return _shown_once(response, api_keys.rotate(context, caller, key_id=key_id, idempotency_key=idempotency_key))
 
 
 def _shown_once(response: Response, made: NewKey) -> NewApiKeyJson:

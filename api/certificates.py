@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from api import answers, negotiation, paging
 from api.bodies import JSON, JsonBody
 from api.callers import Caller, Ctx
-from api.errors import ParameterTwice
+from api.idempotency import IdempotencyKey
 from api.lane import in_lane
 from api.orders import KeyOrder, OrderBody
 from api.paging import Once, Page, PageQuery
@@ -129,21 +129,6 @@ class RevocationOrder(BaseModel):
 ORDER: Final = OrderBody()
 KEY_ORDER: Final = JsonBody(KeyOrder)
 REVOCATION: Final = JsonBody(RevocationOrder)
-
-
-async def _idempotency_key(
-    request: Request,
-    given: Annotated[
-        str | None,
-        Header(alias="Idempotency-Key", description="1 to 255 printable characters: the same key makes it only once"),
-    ] = None,
-) -> str | None:
-    if len(request.headers.getlist("idempotency-key")) > 1:
-        raise ParameterTwice("the header Idempotency-Key is given twice", pointers=("/Idempotency-Key",))
-    return given
-
-
-IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 _IN_FORMS: Final[dict[str, Any]] = {
     DER: {"schema": {"type": "string", "contentMediaType": DER}},
     PEM: {"schema": {"type": "string"}, "example": PEM_EXAMPLE},
@@ -261,14 +246,20 @@ def show_certificate(request: Request, context: Ctx, caller: Caller, serial: str
     },
 )
 def revoke_certificate(
-    context: Ctx, caller: Caller, serial: str, order: Annotated[RevocationOrder, Depends(REVOCATION.read)]
+    context: Ctx,
+    caller: Caller,
+    serial: str,
+    order: Annotated[RevocationOrder, Depends(REVOCATION.read)],
+    idempotency_key: IdempotencyKey,
 ) -> CertificateJson:
     """Revoke a certificate.
 
     There is no way back, only the upgrade to keyCompromise. New checks by OCSP see it within a second, the CRL within
     a minute.
     """
-    revoked = revocation.revoke(context, caller, serial=Serial.parse(serial), cause=order.cause)
+    revoked = revocation.revoke(
+        context, caller, serial=Serial.parse(serial), cause=order.cause, idempotency_key=idempotency_key
+    )
     return CertificateJson.of(revoked)
 
 

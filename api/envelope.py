@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from api.errors import RequestMalformed
-from api.inflow import Inflow
+from api.inflow import Basin, Inflow
 from api.site import Site
 from formats.errors import Refusal
 
@@ -44,6 +44,7 @@ class Envelope:
     def __init__(self, app: ASGIApp, *, site: Site) -> None:
         self._app = app
         self._site = site
+        self._basin = Basin(site.inflow_octets)
         self._headers = dict(SECURITY)
         if site.public_url.startswith("https:"):
             self._headers["Strict-Transport-Security"] = "max-age=63072000"
@@ -53,7 +54,7 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        state = {**scope.get("state", {}), "request_id": _request_id(Headers(scope=scope))}
+        state = {**scope.get("state", {}), "request_id": _request_id(Headers(scope=scope)), "at_end": []}
         # A copy: the server reads the method of its own scope when it drops the body of an answer to HEAD.
         inner: Scope = {**scope, "state": state, "method": "GET" if scope["method"] == "HEAD" else scope["method"]}
         reply = _Reply(send, state=state, headers=self._headers, bodiless=scope["method"] == "HEAD")
@@ -62,14 +63,19 @@ class Envelope:
             try:
                 await self._serve(inner, receive, reply)
             finally:
+                for end in state["at_end"]:
+                    end()
                 _log(inner, method=scope["method"], status=reply.status, seconds=time.perf_counter() - began)
 
     async def _serve(self, scope: Scope, receive: Receive, reply: _Reply) -> None:
         try:
             headers = Headers(scope=scope)
             site = self._site
-            inflow = Inflow(receive, headers=headers, silence=site.body_silence, duration=site.body_duration)
+            inflow = Inflow(
+                receive, headers=headers, basin=self._basin, silence=site.body_silence, duration=site.body_duration
+            )
             scope["state"]["inflow"] = inflow
+            scope["state"]["at_end"].append(inflow.release)
             _refuse_null(scope)
             await self._app(scope, inflow.receive, reply.send)
         except ClientDisconnect:
@@ -142,14 +148,24 @@ def _refuse_null(scope: Scope) -> None:
 
 
 def _log(scope: Scope, *, method: str, status: int | None, seconds: float) -> None:
-    """One line a request. The route and not the path, which may name a mailbox; no address of the client."""
+    """One line a request. The route and not the path, which may name a mailbox or a token; no address of the client."""
     state = scope["state"]
     structlog.get_logger("api").info(
         "request",
         method=method,
-        route=getattr(scope.get("route"), "path", None),
+        route=_route(scope),
         status=status,
         problem=state.get("problem"),
         caller=state.get("caller"),
         milliseconds=round(seconds * 1000, 1),
     )
+
+
+def _route(scope: Scope) -> str | None:
+    """The template of the route that served the request; FastAPI notes its route, Starlette only what it called."""
+    if (noted := getattr(scope.get("route"), "path", None)) is not None:
+        return str(noted)
+    called, app = scope.get("endpoint"), scope.get("app")
+    if called is None or app is None:
+        return None
+    return next((route.path for route in app.routes if getattr(route, "endpoint", None) is called), None)

@@ -5,6 +5,7 @@ Malformed        RequestMalformed, JsonMalformed, MultipartMalformed, Base64Malf
 TooLarge         BodyTooLarge
 NotFound         RouteNotFound, ProblemNotFound
 Unacceptable     RequestInvalid
+TooMany          TooManyRequests
 HttpRefusal      what only HTTP knows, each with a status of its own
 ├── MethodNotAllowed       405
 ├── NotAcceptable          406
@@ -15,9 +16,10 @@ HttpRefusal      what only HTTP knows, each with a status of its own
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
-from formats.errors import Malformed, NotFound, Refusal, TooLarge, Unacceptable
+from formats.errors import Malformed, NotFound, Refusal, TooLarge, TooMany, Unacceptable
 
 
 class HttpRefusal(Refusal):
@@ -76,10 +78,10 @@ class UnknownParameter(Malformed):
 
 
 class CursorMalformed(Malformed):
-    """The cursor is not one that this service handed out."""
+    """The cursor is not one that this service handed out for this list with these filters."""
 
     code = "cursor_malformed"
-    hint = "send `next` of the last answer back unchanged, or leave the cursor out to begin anew"
+    hint = "send `next` of the last answer back unchanged, with the same filters, or leave it out to begin anew"
 
 
 class BodyTooLarge(TooLarge):
@@ -113,6 +115,18 @@ class RequestInvalid(Unacceptable):
         """Each place is a JSON pointer with a text of its own."""
         super().__init__(detail, pointers=tuple(pointer for pointer, _ in places))
         self.places = places
+
+
+class TooManyRequests(TooMany):
+    """Too many requests in too short a time, or at a time."""
+
+    code = "too_many_requests"
+    hint = "wait as many seconds as the header Retry-After says, and ask again"
+
+    def __init__(self, detail: str, *, retry_after: float = 1) -> None:
+        """`retry_after` is in seconds, and rounded up to whole ones, as RFC 9110 10.2.3 wants them."""
+        super().__init__(detail)
+        self.retry_after = max(1, math.ceil(retry_after))
 
 
 class MethodNotAllowed(HttpRefusal):

@@ -14,6 +14,7 @@ from api import paging
 from api.bodies import JsonBody
 from api.callers import Caller, Ctx
 from api.certificates import REVOCATION, RevocationOrder
+from api.idempotency import IdempotencyKey
 from api.lane import in_lane
 from api.paging import Once, Page, PageQuery
 from api.x509 import Chain, PemText, SerialText
@@ -75,15 +76,17 @@ IDENTITY: Final = JsonBody(IdentityOrder)
     responses={
         200: {"model": IdentityJson, "description": "It was there already"},
         201: {"description": "Made"},
-        409: {"description": "It exists with keys of another kind"},
+        409: {"description": "It exists with keys of another kind, or the Idempotency-Key is in use"},
     },
 )
 async def add_identity(
     request: Request,
     response: Response,
+    *,
     context: Ctx,
     caller: Caller,
     order: Annotated[IdentityOrder, Depends(IDENTITY.read)],
+    idempotency_key: IdempotencyKey,
 ) -> IdentityJson:
     """Make the identity of a mailbox, with its two keys and certificates.
 
@@ -97,6 +100,7 @@ async def add_identity(
         mailbox=Mailbox.parse(order.mailbox),
         key=order.key,
         encryption_key=order.encryption_key,
+        idempotency_key=idempotency_key,
     )
     if made:
         response.headers["Location"] = f"/v1/identities/{quote(view.mailbox, safe='')}"
@@ -123,14 +127,22 @@ def list_identities(
 
 
 # These stand before the bare path, whose {mailbox} would take their last word as a part of an address.
-@router.post("/v1/identities/{mailbox:path}/renewal", status_code=201, responses={201: {"description": "Renewed"}})
-async def renew_identity(request: Request, context: Ctx, caller: Caller, mailbox: str) -> IdentityJson:
+@router.post(
+    "/v1/identities/{mailbox:path}/renewal",
+    status_code=201,
+    responses={201: {"description": "Renewed"}, 409: {"description": "The Idempotency-Key is in use"}},
+)
+async def renew_identity(
+    request: Request, context: Ctx, caller: Caller, mailbox: str, idempotency_key: IdempotencyKey
+) -> IdentityJson:
     """Give an identity new keys and certificates.
 
     The old certificates stay valid until they end, and old mail stays readable. A renewal ends a revocation, not a
     pause.
     """
-    renewed = await in_lane(request, identities.renew, context, caller, mailbox=Mailbox.parse(mailbox))
+    renewed = await in_lane(
+        request, identities.renew, context, caller, mailbox=Mailbox.parse(mailbox), idempotency_key=idempotency_key
+    )
     return IdentityJson.of(renewed)
 
 
@@ -152,13 +164,20 @@ def resume_identity(context: Ctx, caller: Caller, mailbox: str) -> IdentityJson:
     responses={201: {"description": "Revoked"}, 409: {"description": "Both certificates are revoked already"}},
 )
 def revoke_identity(
-    context: Ctx, caller: Caller, mailbox: str, order: Annotated[RevocationOrder, Depends(REVOCATION.read)]
+    context: Ctx,
+    caller: Caller,
+    mailbox: str,
+    order: Annotated[RevocationOrder, Depends(REVOCATION.read)],
+    idempotency_key: IdempotencyKey,
 ) -> IdentityJson:
     """Revoke both certificates of an identity.
 
     The keys that open old mail are kept. Until a renewal, nothing is signed in its name.
     """
-    return IdentityJson.of(identities.revoke(context, caller, mailbox=Mailbox.parse(mailbox), cause=order.cause))
+    revoked = identities.revoke(
+        context, caller, mailbox=Mailbox.parse(mailbox), cause=order.cause, idempotency_key=idempotency_key
+    )
+    return IdentityJson.of(revoked)
 
 
 @router.get("/v1/identities/{mailbox:path}")

@@ -1,4 +1,7 @@
-"""Inflow, the body of a request on its way in, bounded in octets and in time before anybody reads it."""
+"""Inflow, the body of a request on its way in, bounded in octets and in time before anybody reads it.
+
+All of them together are bounded by the Basin: each is small enough, but a hundred at a time would fill the memory.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,61 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import Message, Receive
 
 from api.errors import BodyTooLarge, RequestMalformed, RequestTimeout
+from services.errors import Overloaded
 
 SMALL: Final = 64 * 1024
+# A body up to here is never refused for what others hold.
+LIGHT: Final = 1024 * 1024
+# What JSON brings is there as text and, decoded from base64, once more.
+_JSON_WEIGHT: Final = 2
 _LENGTH_DIGITS: Final = 15
+
+
+class Basin:
+    """How many octets of bodies one process holds at a time, from their first octet to the end of their answer."""
+
+    __slots__ = ("_octets", "held")
+
+    def __init__(self, octets: int) -> None:
+        self._octets = octets
+        self.held = 0
+
+    def fill(self, octets: int, *, more_than: int) -> None:
+        """Hold so many octets for a body, `more_than` those that it holds; Overloaded if others leave no room for them.
+
+        One that is alone has room, whatever its size: what a call takes is bounded elsewhere.
+        """
+        others = self.held - more_than
+        if others and octets + more_than > LIGHT and self.held + octets > self._octets:
+            raise Overloaded("too many large bodies are being taken in at this moment")
+        self.held += octets
+
+    def drain(self, octets: int) -> None:
+        """Let go of so many octets."""
+        self.held -= octets
 
 
 class Inflow:
     """Counts a body while it comes; a call that takes more than 64 KiB has to say so first, by `allow`."""
 
-    __slots__ = ("_count", "_deadline", "_declared", "_limit", "_receive", "_silence", "complete")
+    __slots__ = (
+        "_basin",
+        "_count",
+        "_deadline",
+        "_declared",
+        "_held",
+        "_limit",
+        "_receive",
+        "_silence",
+        "_weight",
+        "complete",
+    )
 
-    def __init__(self, receive: Receive, *, headers: Headers, silence: float, duration: float) -> None:
+    def __init__(self, receive: Receive, *, headers: Headers, basin: Basin, silence: float, duration: float) -> None:
         self._receive = receive
+        self._basin = basin
+        self._held = 0
+        self._weight = _JSON_WEIGHT if headers.get("content-type", "").lower().startswith("application/json") else 1
         self._declared = _declared_length(headers)
         self._limit = SMALL
         self._silence = silence
@@ -35,11 +81,15 @@ class Inflow:
         self._limit = octets
 
     async def receive(self) -> Message:
-        """The ASGI `receive`: BodyTooLarge once too much is declared or has come, RequestTimeout if it comes too slowly."""
+        """The ASGI `receive`: BodyTooLarge once too much is declared or has come, RequestTimeout if it comes too slowly.
+
+        Overloaded if all bodies together are too much; what is declared is refused before it is read.
+        """
         if self.complete:
             return await self._receive()
         if self._declared is not None and self._declared > self._limit:
             raise self._too_large()
+        self._hold(self._declared or 0)
         try:
             async with asyncio.timeout_at(min(asyncio.get_running_loop().time() + self._silence, self._deadline)):
                 message = await self._receive()
@@ -49,6 +99,7 @@ class Inflow:
             self._count += len(message.get("body", b""))
             if self._count > self._limit:
                 raise self._too_large()
+            self._hold(self._count)
             self.complete = not message.get("more_body", False)
         return message
 
@@ -65,10 +116,21 @@ class Inflow:
         self.allow(limit)
         return b"".join([chunk async for chunk in self.chunks()])
 
+    def release(self) -> None:
+        """Give back what the body holds, at the end of its request, however that ends."""
+        self._basin.drain(self._held)
+        self._held = 0
+
     @property
     def must_close(self) -> bool:
         """Whether so much of the body may still come that the connection is better closed than drained."""
         return not self.complete and (self._declared is None or self._declared - self._count > SMALL)
+
+    def _hold(self, octets: int) -> None:
+        missing = octets * self._weight - self._held
+        if missing > 0:
+            self._basin.fill(missing, more_than=self._held)
+            self._held += missing
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"the body of this request is limited to {self._limit} octets")

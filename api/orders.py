@@ -166,7 +166,10 @@ def _in_query(request: Request) -> QueryWishes:
 def _refuse_unknown(values: Mapping[str, object]) -> None:
     for name in values:
         if name not in QueryWishes.model_fields:
-            raise UnknownParameter(f"this call knows no parameter {name[:40]!r}", pointers=(f"/{name[:40]}",))
+            raise UnknownParameter(
+                f"this call knows no parameter {name[:40]!r}; known are {', '.join(QueryWishes.model_fields)}",
+                pointers=(f"/{name[:40]}",),
+            )
 
 
 def _refuse_query(request: Request) -> None:

@@ -9,15 +9,21 @@ from typing import Final
 from starlette.requests import HTTPConnection
 
 MESSAGE_OCTETS: Final = 25 * 1024 * 1024
+INFLOW_OCTETS: Final = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """`public_url` has no slash at its end; `message_octets` bounds a decoded message; the rest is in seconds."""
+    """`public_url` has no slash at its end; `message_octets` bounds a decoded message; the last two are in seconds.
+
+    `inflow_octets` bounds the bodies that are held at a time, `rate_limit` the requests of a key a minute; 0 is no limit.
+    """
 
     public_url: str
     titles: Mapping[str, str] = field(default_factory=dict)
     message_octets: int = MESSAGE_OCTETS
+    inflow_octets: int = INFLOW_OCTETS
+    rate_limit: int = 0
     body_silence: float = 30.0
     body_duration: float = 600.0
 

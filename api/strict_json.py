@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Never, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Never, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -31,7 +32,28 @@ def read_model(model: type[M], members: dict[str, Any]) -> M:
     try:
         return model.model_validate_json(json.dumps(members), strict=True)
     except ValidationError as error:
-        raise problems.invalid(error.errors(include_url=False, include_input=False)) from None
+        found = error.errors(include_url=False, include_input=False)
+        raise problems.invalid([_worded(one, model) for one in found]) from None
+
+
+def _worded(error: Mapping[str, Any], model: type[BaseModel]) -> Mapping[str, Any]:
+    """The error as it is, but for an unknown member: that is mended faster by who sees the known ones."""
+    if error["type"] != "extra_forbidden":
+        return error
+    known = ", ".join(_members_at(model, error["loc"][:-1]))
+    return {**error, "msg": f"there is no such member; known are {known}"}
+
+
+def _members_at(model: type[BaseModel], steps: Sequence[object]) -> list[str]:
+    """The names of the members of the object at this place."""
+    for step in steps:
+        annotation = next(
+            (field.annotation for name, field in model.model_fields.items() if step in {name, field.alias}), None
+        )
+        for choice in (annotation, *get_args(annotation)):
+            if isinstance(choice, type) and issubclass(choice, BaseModel):
+                model = choice
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from db import api_keys
 from db.api_keys import ApiKeyRow
-from db.engine import Read, Write, new_id
+from db.engine import AlreadyThere, Read, Write, new_id
+from db.idempotency import IdempotencyRow
 from formats.mailbox import MailboxPattern
-from services import access, audit, credential
+from services import access, audit, credential, idempotency
 from services.access import Principal
 from services.authority import SCOPES
 from services.context import Context
 from services.errors import (
+    AlreadyDelivered,
     ApiKeyNotFound,
     ExpiryRefused,
     GrantExceedsOwn,
@@ -25,6 +27,7 @@ from services.errors import (
     ScopeUnknown,
     TwoLiveKeys,
 )
+from services.idempotency import Claim
 
 __all__ = ["ApiKeyRow", "Grant", "NewKey", "add", "add_local", "delete", "page", "rotate", "show"]
 
@@ -57,12 +60,20 @@ class NewKey:
         return f"NewKey(id={self.row.id})"
 
 
-def add(context: Context, principal: Principal, *, grant: Grant) -> NewKey:
-    """Make a key; GrantExceedsOwn for a scope or mailbox that the principal lacks."""
+def add(context: Context, principal: Principal, *, grant: Grant, idempotency_key: str | None = None) -> NewKey:
+    """Make a key; GrantExceedsOwn for a scope or mailbox that the principal lacks, AlreadyDelivered when repeated."""
     access.allow(principal, "api_keys.manage")
+    asked = idempotency.definite_form(**asdict(grant))
+    claimed = idempotency.claim(principal, idempotency_key, operation="api_keys.add", request=asked)
+    _refuse_delivered(idempotency.came_first(context.database, claimed))
     checked = _check(grant, now=context.clock())
     _refuse_excess(principal, checked)
-    return _insert(context, principal, checked)
+    try:
+        return _insert(context, principal, checked, claimed=claimed)
+    except AlreadyThere:
+        # The same Idempotency-Key came twice at once, and the other was faster.
+        _refuse_delivered(idempotency.came_first(context.database, claimed))
+        raise
 
 
 def add_local(context: Context, *, grant: Grant, request_id: str) -> NewKey:
@@ -84,32 +95,21 @@ def show(context: Context, principal: Principal, *, key_id: str) -> ApiKeyRow:
         return _found(read, key_id)
 
 
-def rotate(context: Context, principal: Principal, *, key_id: str) -> NewKey:
+def rotate(context: Context, principal: Principal, *, key_id: str, idempotency_key: str | None = None) -> NewKey:
     """Make the successor of a key, with the same rights; both live on for a week, or until the older is deleted.
 
-    TwoLiveKeys if a successor is alive already; GrantExceedsOwn as for a new key.
+    TwoLiveKeys if a successor is alive already; GrantExceedsOwn as for a new key; AlreadyDelivered when repeated.
     """
     access.allow(principal, "api_keys.manage")
-    now = context.clock()
-    with context.database.write() as write:
-        old = _found(write, key_id)
-        _refuse_excess(principal, _grant_of(old))
-        live = api_keys.live_in_lineage(write, old.lineage, now=now)
-        if old.id not in {row.id for row in live}:
-            raise ApiKeyNotFound("this API key has ended")
-        if len(live) > 1:
-            raise TwoLiveKeys("two keys of this rotation are alive already")
-        secret = credential.new()
-        row = replace(
-            _row(_grant_of(old), secret, created_by=principal.name, now=now),
-            lineage=old.lineage,
-            # After its predecessors and a successor that was deleted, if there was one.
-            position=len(api_keys.lineage_ids(write, old.lineage, up_to_position=_LAST)),
-        )
-        api_keys.insert(write, row)
-        api_keys.end(write, old.id, now=now + OVERLAP)
-        _record(write, principal, row, action="api_key.rotated", now=now)
-    return NewKey(row=row, key=secret)
+    asked = idempotency.definite_form(key_id=key_id)
+    claimed = idempotency.claim(principal, idempotency_key, operation="api_keys.rotate", request=asked)
+    try:
+        with context.database.write() as write:
+            return _rotate(write, principal, key_id=key_id, claimed=claimed, now=context.clock())
+    except AlreadyThere:
+        # The same Idempotency-Key came at once for another key, and the other was faster.
+        _refuse_delivered(idempotency.came_first(context.database, claimed))
+        raise
 
 
 def delete(context: Context, principal: Principal, *, key_id: str) -> None:
@@ -130,11 +130,41 @@ def insert_key(write: Write, *, grant: Grant, secret: str, principal: Principal,
     return row
 
 
-def _insert(context: Context, principal: Principal, grant: Grant) -> NewKey:
-    secret = credential.new()
+def _insert(context: Context, principal: Principal, grant: Grant, *, claimed: Claim | None = None) -> NewKey:
+    secret, now = credential.new(), context.clock()
     with context.database.write() as write:
-        row = insert_key(write, grant=grant, secret=secret, principal=principal, now=context.clock())
+        row = insert_key(write, grant=grant, secret=secret, principal=principal, now=now)
+        idempotency.record(write, claimed, kind="api_key", object_id=row.id, now=now)
     return NewKey(row=row, key=secret)
+
+
+def _rotate(write: Write, principal: Principal, *, key_id: str, claimed: Claim | None, now: datetime) -> NewKey:
+    old = _found(write, key_id)
+    live = api_keys.live_in_lineage(write, old.lineage, now=now)
+    # The line is held: of two at once, the second finds here what the first did.
+    _refuse_delivered(idempotency.earlier(write, claimed))
+    _refuse_excess(principal, _grant_of(old))
+    if old.id not in {row.id for row in live}:
+        raise ApiKeyNotFound("this API key has ended")
+    if len(live) > 1:
+        raise TwoLiveKeys("two keys of this rotation are alive already")
+    secret = credential.new()
+    row = replace(
+        _row(_grant_of(old), secret, created_by=principal.name, now=now),
+        lineage=old.lineage,
+        # After its predecessors and a successor that was deleted, if there was one.
+        position=len(api_keys.lineage_ids(write, old.lineage, up_to_position=_LAST)),
+    )
+    api_keys.insert(write, row)
+    api_keys.end(write, old.id, now=now + OVERLAP)
+    _record(write, principal, row, action="api_key.rotated", now=now)
+    idempotency.record(write, claimed, kind="api_key", object_id=row.id, now=now)
+    return NewKey(row=row, key=secret)
+
+
+def _refuse_delivered(earlier: IdempotencyRow | None) -> None:
+    if earlier is not None:
+        raise AlreadyDelivered("the API key for this Idempotency-Key was handed out")
 
 
 def _row(grant: Grant, secret: str, *, created_by: str, now: datetime) -> ApiKeyRow:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from db import idempotency
-from db.engine import Read, Write
+from db.engine import Database, Read, Write
 from db.idempotency import IdempotencyRow
 from services.access import Principal
 from services.errors import IdempotencyKeyMalformed, IdempotencyMismatch
@@ -36,16 +37,33 @@ def claim(principal: Principal, key: str | None, *, operation: str, request: byt
     return Claim(principal=principal.id or principal.kind, key=key, request_sha256=digest)
 
 
-def earlier(read: Read, claimed: Claim) -> IdempotencyRow | None:
+def definite_form(**asked: object) -> bytes:
+    """The same bytes for the same wishes, for comparing a repeated request with the first."""
+    return json.dumps(asked, sort_keys=True, default=str).encode()
+
+
+def earlier(read: Read, claimed: Claim | None) -> IdempotencyRow | None:
     """The row that this key left before, if any; IdempotencyMismatch if it was for another request."""
+    if claimed is None:
+        return None
     row = idempotency.find(read, claimed.principal, claimed.key)
     if row is not None and row.request_sha256 != claimed.request_sha256:
         raise IdempotencyMismatch("this Idempotency-Key was used with another request")
     return row
 
 
-def record(write: Write, claimed: Claim, *, kind: str, object_id: str, now: datetime) -> None:
+def came_first(database: Database, claimed: Claim | None) -> IdempotencyRow | None:
+    """The row that `earlier` finds, in a transaction of its own: before the work, or after `record` was too slow."""
+    if claimed is None:
+        return None
+    with database.read() as read:
+        return earlier(read, claimed)
+
+
+def record(write: Write, claimed: Claim | None, *, kind: str, object_id: str, now: datetime) -> None:
     """Store what was made under the key, in the transaction that makes it; db.AlreadyThere if somebody was faster."""
+    if claimed is None:
+        return
     idempotency.insert(
         write,
         IdempotencyRow(

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
 from ca import reasons
 from ca.reasons import Reason
-from db import certificates, identities, private_keys
+from db import certificates, identities
 from db.certificates import CertificateRow
 from db.engine import AlreadyThere, Read, Write, new_id
 from db.identities import IdentityRow
 from db.jobs import Lease, confirm, hasten
-from db.private_keys import PrivateKeyRow
 from formats.algorithms import KeyKind
 from formats.certificate import Certificate
 from formats.errors import Refusal
 from formats.mailbox import Mailbox
-from keys import software
-from services import access, audit, custody, intents, revocation
+from services import access, audit, idempotency, pairs, revocation
 from services import certificates as issuing
 from services.access import Principal
-from services.certificates import Order
 from services.context import Context
-from services.errors import AlreadyRevoked, IdentityKeysDiffer, IdentityNotFound
+from services.errors import AlreadyRevoked, IdentityKeysDiffer, IdentityNotFound, InProgress, NotCompleted
 from services.handover import key_kind
-from services.intents import Draft
+from services.idempotency import Claim
 from services.revocation import Cause
 
 RENEWAL_EVERY: Final = timedelta(hours=1)
@@ -36,6 +33,7 @@ RENEWAL_EVERY: Final = timedelta(hours=1)
 RENEWALS_AT_A_TIME: Final = 10
 JOB: Final = "identities"
 DEFAULT_KIND: Final = KeyKind.RSA3072
+_ADDED: Final = "identity"
 
 _log = structlog.get_logger(__name__)
 
@@ -55,18 +53,6 @@ class IdentityView:
     cursor: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pair:
-    """What a new or renewed identity is made of: two drafts and their two sealed keys."""
-
-    drafts: tuple[Draft, Draft]
-    keys: tuple[PrivateKeyRow, PrivateKeyRow]
-
-    @property
-    def serials(self) -> tuple[str, str]:
-        return str(self.drafts[0].prepared.serial), str(self.drafts[1].prepared.serial)
-
-
 def add(
     context: Context,
     principal: Principal,
@@ -74,19 +60,24 @@ def add(
     mailbox: Mailbox,
     key: str | None = None,
     encryption_key: str | None = None,
+    idempotency_key: str | None = None,
 ) -> tuple[IdentityView, bool]:
     """Make the identity of a mailbox, or find it as it is; True if it was made.
 
     Both keys and both certificates come into being together or not at all. IdentityKeysDiffer if it exists with keys
     of another kind than those named.
     """
-    access.allow(principal, "identities.add", mailboxes=[mailbox])
+    access.allow(principal, "identities.add")
     issuing.refuse_foreign_domains(context, (mailbox,))
+    access.allow(principal, "identities.add", mailboxes=[mailbox])
+    asked = idempotency.definite_form(mailbox=str(mailbox), key=key, encryption_key=encryption_key)
+    claimed = idempotency.claim(principal, idempotency_key, operation="identities.add", request=asked)
     signing_kind = key_kind(key) if key else None
     encryption_kind = key_kind(encryption_key) if encryption_key else None
+    made = _made_before(context, claimed, mailbox)
     if (existing := _existing(context, mailbox, signing_kind, encryption_kind)) is not None:
-        return existing, False
-    pair = _draft_pair(context, principal, mailbox, (signing_kind or DEFAULT_KIND, encryption_kind or DEFAULT_KIND))
+        return existing, bool(made)
+    pair = pairs.draft(context, principal, mailbox, (signing_kind or DEFAULT_KIND, encryption_kind or DEFAULT_KIND))
     now = context.clock()
     row = IdentityRow(
         id=new_id(),
@@ -102,18 +93,23 @@ def add(
         renewed_at=now,
     )
 
+    def remember_intent(write: Write) -> None:
+        idempotency.record(write, claimed, kind=_ADDED, object_id=pair.serials[0], now=now)
+
     def remember(write: Write) -> None:
         identities.insert(write, row)
         _record(write, context, principal, row, action="identity.added")
 
     try:
-        _issue_pair(context, principal, pair, with_certificate=remember)
+        pairs.issue(context, principal, pair, with_intent=remember_intent, with_certificate=remember)
     except AlreadyThere:
-        # Somebody made it meanwhile; our two certificates were not recorded as issued and will be settled.
+        # Somebody made it meanwhile, perhaps under the same Idempotency-Key; if our two certificates are recorded at
+        # all, then as intended, and they will be settled.
+        made = _made_before(context, claimed, mailbox)
         found = _existing(context, mailbox, signing_kind, encryption_kind)
         if found is None:
             raise
-        return found, False
+        return found, bool(made)
     return show(context, principal, mailbox=mailbox), True
 
 
@@ -133,14 +129,21 @@ def show(context: Context, principal: Principal, *, mailbox: Mailbox) -> Identit
     return _view_of(context, _find(context, mailbox))
 
 
-def renew(context: Context, principal: Principal, *, mailbox: Mailbox) -> IdentityView:
+def renew(
+    context: Context, principal: Principal, *, mailbox: Mailbox, idempotency_key: str | None = None
+) -> IdentityView:
     """Make two new keys and certificates; the old ones stay valid, and old mail stays readable.
 
     A renewal ends a revocation, not a pause.
     """
     access.allow(principal, "identities.renew", mailboxes=[mailbox])
+    asked = idempotency.definite_form(mailbox=str(mailbox))
+    claimed = idempotency.claim(principal, idempotency_key, operation="identities.renew", request=asked)
+    # Taken before the identity is read, so that whatever replaces what was read is newer.
+    began = context.clock()
     row = _find(context, mailbox)
-    _renew(context, principal, row)
+    if _made_before(context, claimed, mailbox) is None:
+        _renew(context, principal, row, claimed=claimed, began=began)
     return show(context, principal, mailbox=mailbox)
 
 
@@ -154,19 +157,24 @@ def set_paused(context: Context, principal: Principal, *, mailbox: Mailbox, paus
     return show(context, principal, mailbox=mailbox)
 
 
-def revoke(context: Context, principal: Principal, *, mailbox: Mailbox, cause: Cause) -> IdentityView:
+def revoke(
+    context: Context, principal: Principal, *, mailbox: Mailbox, cause: Cause, idempotency_key: str | None = None
+) -> IdentityView:
     """End both certificates; the keys that open old mail are kept. AlreadyRevoked the second time."""
     access.allow(principal, "identities.revoke", mailboxes=[mailbox])
     reason = reasons.parse(cause.reason)
-    with context.database.write() as write:
-        row = _hold(write, mailbox)
-        held = certificates.find_many(write, [row.signing_serial, row.encryption_serial])
-        open_ones = [one for one in held if _may_end(one, reason)]
-        if not open_ones:
-            raise AlreadyRevoked(f"both certificates of {row.mailbox} are revoked already")
-        for one in open_ones:
-            revocation.end(write, context, principal, one, cause=cause, reason=reason)
-        _record(write, context, principal, row, action="identity.revoked", reason=reason.value)
+    asked = revocation.definite_form(cause, of=str(mailbox))
+    claimed = idempotency.claim(principal, idempotency_key, operation="identities.revoke", request=asked)
+    try:
+        with context.database.write() as write:
+            row = _hold(write, mailbox)
+            if idempotency.earlier(write, claimed) is None:
+                _end_both(write, context, principal, row, cause=cause, reason=reason)
+                idempotency.record(write, claimed, kind="revocation", object_id=row.id, now=context.clock())
+    except AlreadyThere:
+        # The same Idempotency-Key came at once for another identity, and the other was faster.
+        idempotency.came_first(context.database, claimed)
+        raise
     return show(context, principal, mailbox=mailbox)
 
 
@@ -189,17 +197,64 @@ def renew_due(context: Context, principal: Principal, *, lease: Lease) -> int:
     return renewed
 
 
-def _renew(context: Context, principal: Principal, row: IdentityRow, *, lease: Lease | None = None) -> bool:
+def _end_both(
+    write: Write, context: Context, principal: Principal, row: IdentityRow, *, cause: Cause, reason: Reason
+) -> None:
+    held = certificates.find_many(write, [row.signing_serial, row.encryption_serial])
+    open_ones = [one for one in held if one.reason is None or reasons.may_upgrade(Reason(one.reason), reason)]
+    if not open_ones:
+        raise AlreadyRevoked(f"both certificates of {row.mailbox} are revoked already")
+    for one in open_ones:
+        revocation.end(write, context, principal, one, cause=cause, reason=reason)
+    _record(write, context, principal, row, action="identity.revoked", reason=reason.value)
+
+
+def _made_before(context: Context, claimed: Claim | None, mailbox: Mailbox) -> bool | None:
+    """Whether this Idempotency-Key made what is there now: False if somebody else did so meanwhile, None if it is new.
+
+    InProgress or NotCompleted if nothing came of it.
+    """
+    if claimed is None:
+        return None
+    with context.database.read() as read:
+        earlier = idempotency.earlier(read, claimed)
+        if earlier is None:
+            return None
+        # In this order: what is stored with the certificate is never missed beside it.
+        identity = identities.find(read, mailbox.key)
+        certificate = certificates.find(read, earlier.object_id or "")
+    if certificate is not None and certificate.state == "issued":
+        return True
+    if identity is not None and (earlier.kind == _ADDED or identity.renewed_at > earlier.created_at):
+        return False
+    if certificate is not None and certificate.state == "settled":
+        raise NotCompleted("the first request with this Idempotency-Key was interrupted")
+    raise InProgress("the first request with this Idempotency-Key is being worked on")
+
+
+def _renew(
+    context: Context,
+    principal: Principal,
+    row: IdentityRow,
+    *,
+    lease: Lease | None = None,
+    claimed: Claim | None = None,
+    began: datetime | None = None,
+) -> bool:
     """Put a new pair in the place of the present one; False if somebody else did so, or ended or paused it.
 
     A job, which has a lease, never ends a revocation.
     """
     kinds = KeyKind(row.signing_kind), KeyKind(row.encryption_kind)
-    pair = _draft_pair(context, principal, Mailbox.parse(row.mailbox), kinds)
+    pair = pairs.draft(context, principal, Mailbox.parse(row.mailbox), kinds)
 
     def under_lease(write: Write) -> None:
         if lease is not None:
             confirm(write, lease, now=context.clock())
+
+    def remember_intent(write: Write) -> None:
+        under_lease(write)
+        idempotency.record(write, claimed, kind="renewal", object_id=pair.serials[0], now=began or context.clock())
 
     def remember(write: Write) -> None:
         under_lease(write)
@@ -216,9 +271,10 @@ def _renew(context: Context, principal: Principal, row: IdentityRow, *, lease: L
         _record(write, context, principal, row, action="identity.renewed")
 
     try:
-        _issue_pair(context, principal, pair, with_intent=under_lease, with_certificate=remember)
+        pairs.issue(context, principal, pair, with_intent=remember_intent, with_certificate=remember)
     except AlreadyThere:
-        # What somebody else did meanwhile stands, and our pair is settled.
+        # What somebody else did meanwhile stands, and our pair is settled; the same Idempotency-Key is told how it is.
+        _made_before(context, claimed, Mailbox.parse(row.mailbox))
         return False
     return True
 
@@ -227,47 +283,6 @@ def _was_stopped(write: Write, row: IdentityRow) -> bool:
     now = identities.find(write, row.mailbox_key)
     signing = certificates.find(write, row.signing_serial)
     return now is None or now.paused or signing is None or signing.revoked_at is not None
-
-
-def _draft_pair(context: Context, principal: Principal, mailbox: Mailbox, kinds: tuple[KeyKind, KeyKind]) -> _Pair:
-    signing = _draft(context, principal, mailbox, kinds[0], use="sign", purpose="sign")
-    decrypting = _draft(context, principal, mailbox, kinds[1], use="encrypt", purpose="decrypt")
-    return _Pair(drafts=(signing[0], decrypting[0]), keys=(signing[1], decrypting[1]))
-
-
-def _draft(
-    context: Context, principal: Principal, mailbox: Mailbox, kind: KeyKind, *, use: str, purpose: str
-) -> tuple[Draft, PrivateKeyRow]:
-    key = software.generate(kind)
-    row = custody.seal(
-        context.vault, key, kind=kind, owner=f"identity:{mailbox.key}", purpose=purpose, now=context.clock()
-    )
-    draft = issuing.prepare(
-        context,
-        principal,
-        order=Order(profile="role", use=use),
-        public_key=key.public_key(),
-        mailboxes=(mailbox,),
-        key_id=row.id,
-        proof=intents.API_CLIENT if principal.kind == "api_key" else intents.OWN,
-    )
-    return draft, row
-
-
-def _issue_pair(
-    context: Context,
-    principal: Principal,
-    pair: _Pair,
-    *,
-    with_intent: intents.Change = intents.nothing,
-    with_certificate: intents.Change,
-) -> None:
-    def keep_keys(write: Write) -> None:
-        with_intent(write)
-        for key in pair.keys:
-            private_keys.insert(write, key)
-
-    intents.issue_together(context, principal, pair.drafts, with_intent=keep_keys, with_certificate=with_certificate)
 
 
 def _existing(
@@ -309,10 +324,6 @@ def _hold(write: Write, mailbox: Mailbox) -> IdentityRow:
     ):
         row = _found(write, mailbox)
     return row
-
-
-def _may_end(row: CertificateRow, reason: Reason) -> bool:
-    return row.reason is None or reasons.may_upgrade(Reason(row.reason), reason)
 
 
 def _view_of(context: Context, row: IdentityRow) -> IdentityView:

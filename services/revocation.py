@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from ca import crl, reasons
 from ca.reasons import Reason
 from db import certificates, jobs
 from db.certificates import CertificateRow
-from db.engine import Write
+from db.engine import AlreadyThere, Write
 from formats.serial import Serial
-from services import access, audit
+from services import access, audit, idempotency
 from services.access import Principal
 from services.certificates import CertificateView, own, view
 from services.context import Context
@@ -27,14 +27,32 @@ class Cause:
     note: str | None = None
 
 
-def revoke(context: Context, principal: Principal, *, serial: Serial, cause: Cause) -> CertificateView:
+def revoke(
+    context: Context, principal: Principal, *, serial: Serial, cause: Cause, idempotency_key: str | None = None
+) -> CertificateView:
     """Revoke a certificate of the principal's: in OCSP at once, in the CRL within a minute."""
     access.allow(principal, "certificates.revoke")
     reason = reasons.parse(cause.reason)
-    with context.database.write() as write:
-        row = own(principal, certificates.find(write, str(serial)))
-        revoked = end(write, context, principal, row, cause=cause, reason=reason)
-    return view(context, revoked)
+    claimed = idempotency.claim(
+        principal, idempotency_key, operation="certificates.revoke", request=definite_form(cause, of=str(serial))
+    )
+    try:
+        with context.database.write() as write:
+            # Held before the key is looked for, so that of two at once the second finds what the first did.
+            row = own(principal, certificates.find(write, str(serial)))
+            if idempotency.earlier(write, claimed) is None:
+                row = end(write, context, principal, row, cause=cause, reason=reason)
+                idempotency.record(write, claimed, kind="revocation", object_id=row.serial, now=context.clock())
+    except AlreadyThere:
+        # The same Idempotency-Key came at once for another certificate, and the other was faster.
+        idempotency.came_first(context.database, claimed)
+        raise
+    return view(context, row)
+
+
+def definite_form(cause: Cause, *, of: str) -> bytes:
+    """The same bytes for the same revocation of the same thing."""
+    return idempotency.definite_form(of=of, **asdict(cause))
 
 
 def end(

@@ -79,6 +79,25 @@ def test_one_log_line_a_request_with_route_and_code(client: Client, logged: list
     assert (entry["method"], entry["status"], entry["problem"]) == ("GET", 409, "made_conflict")
 
 
+@pytest.mark.parametrize(
+    ("address", "template"),
+    [
+        ("/", "/"),
+        ("/docs", "/docs"),
+        ("/problems/internal_error", "/problems/{code}"),
+        ("/static/app.css", "/static/app.css"),
+        ("/healthz", "/healthz"),
+        ("/nothing/eve@campus.example", None),
+    ],
+)
+def test_log_names_the_template_of_every_kind_of_route(
+    client: Client, logged: list[dict[str, Any]], address: str, template: str | None
+) -> None:
+    client.get(address)
+    (entry,) = [entry for entry in logged if entry["event"] == "request"]
+    assert entry["route"] == template
+
+
 def test_log_holds_neither_path_nor_query_nor_address(client: Client, logged: list[dict[str, Any]]) -> None:
     client.call("DELETE", "/v1/colours/eve@campus.example?name=mallory")
     text = repr(logged)

@@ -53,7 +53,7 @@ def test_finds_it_made_and_refuses_other_keys(door: Door) -> None:
     ("order", "code", "status"),
     [
         ({"mailbox": "nobody"}, "mailbox_malformed", 400),
-        ({"mailbox": "a@elsewhere.example"}, "mailbox_not_allowed", 403),
+        ({"mailbox": "a@elsewhere.example"}, "mail_domain_not_allowed", 422),
         ({"mailbox": SENDER, "key": "rsa1024"}, "choice_unknown", 422),
         ({"mailbox": SENDER, "profile": "mailbox"}, "request_invalid", 422),
         ({}, "request_invalid", 422),

@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
+import httpx
 import pytest
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from api.errors import BodyTooLarge, RequestMalformed, RequestTimeout
-from api.inflow import SMALL, Inflow
-from tests.api.made_up import Client, problem
+from api.inflow import LIGHT, SMALL, Basin, Inflow
+from services.errors import Overloaded
+from tests.api.made_up import SITE, Client, application, problem
+
+RAW = {"Content-Type": "message/rfc822"}
 
 
 def messages(*chunks: bytes, end: bool = True) -> Callable[[], Awaitable[Message]]:
@@ -25,9 +30,11 @@ def messages(*chunks: bytes, end: bool = True) -> Callable[[], Awaitable[Message
     return receive
 
 
-def inflow(receive: Callable[[], Awaitable[Message]], *, duration: float = 5, **headers: str) -> Inflow:
+def inflow(
+    receive: Callable[[], Awaitable[Message]], *, duration: float = 5, basin: Basin | None = None, **headers: str
+) -> Inflow:
     named = Headers({name.replace("_", "-"): value for name, value in headers.items()})
-    return Inflow(receive, headers=named, silence=0.05, duration=duration)
+    return Inflow(receive, headers=named, basin=basin or Basin(LIGHT), silence=0.05, duration=duration)
 
 
 def test_reads_a_body_of_exactly_the_limit() -> None:
@@ -139,3 +146,150 @@ def test_408_for_a_body_that_stops(client: Client) -> None:
     response = client.post("/v1/echo", content=stops(), headers={"Content-Type": "message/rfc822"})
     problem(response, "request_timeout", 408)
     assert response.headers["connection"] == "close"
+
+
+# --- all bodies together -----------------------------------------------------------------------------------------------
+async def never() -> Message:
+    raise AssertionError("read")
+
+
+def test_declared_large_body_is_refused_before_it_is_read_while_others_leave_no_room() -> None:
+    async def run() -> None:
+        basin = Basin(4 * LIGHT)
+        basin.fill(2 * LIGHT, more_than=0)
+        with pytest.raises(Overloaded):
+            await inflow(never, basin=basin, content_length=str(2 * LIGHT + 1)).read(limit=9 * LIGHT)
+        assert basin.held == 2 * LIGHT
+
+    asyncio.run(run())
+
+
+def test_counted_large_body_is_refused_while_it_comes() -> None:
+    async def run() -> None:
+        basin, piece = Basin(4 * LIGHT), b"x" * LIGHT
+        basin.fill(2 * LIGHT, more_than=0)
+        coming = inflow(messages(piece, piece, piece), basin=basin, transfer_encoding="chunked")
+        with pytest.raises(Overloaded):
+            await coming.read(limit=9 * LIGHT)
+        assert basin.held == 4 * LIGHT
+        coming.release()
+        assert basin.held == 2 * LIGHT
+
+    asyncio.run(run())
+
+
+def test_light_body_passes_however_full_it_is() -> None:
+    async def run() -> None:
+        basin = Basin(LIGHT)
+        basin.fill(9 * LIGHT, more_than=0)
+        coming = inflow(messages(b"x" * LIGHT), basin=basin, content_length=str(LIGHT))
+        assert len(await coming.read(limit=LIGHT)) == LIGHT
+        assert basin.held == 10 * LIGHT
+        coming.release()
+        coming.release()
+        assert basin.held == 9 * LIGHT
+
+    asyncio.run(run())
+
+
+def test_one_that_is_alone_has_room() -> None:
+    async def run() -> None:
+        basin, piece = Basin(LIGHT), b"x" * LIGHT
+        for name, value in (("content_length", str(3 * LIGHT)), ("transfer_encoding", "chunked")):
+            coming = inflow(messages(piece, piece, piece), basin=basin, duration=5, **{name: value})
+            assert len(await coming.read(limit=9 * LIGHT)) == 3 * LIGHT
+            coming.release()
+        assert basin.held == 0
+
+    asyncio.run(run())
+
+
+def test_json_counts_twice_for_what_is_decoded_from_it() -> None:
+    async def run() -> None:
+        basin = Basin(LIGHT)
+        await inflow(
+            messages(b"{}"), basin=basin, content_length="2", content_type="application/json; charset=utf-8"
+        ).read()
+        assert basin.held == 4
+
+    asyncio.run(run())
+
+
+class Crowd:
+    """Requests to one application that send their bodies in the test's own time."""
+
+    def __init__(self) -> None:
+        site = replace(SITE, message_octets=8 * LIGHT, inflow_octets=5 * LIGHT, body_silence=5.0, body_duration=9.0)
+        self.app = application(site=site)
+        self.basin: Basin = self.app._basin  # type: ignore[attr-defined]  # what all its requests share
+
+    async def post(self, body: AsyncIterator[bytes] | bytes, **more: str) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://mailseal.campus.example") as client:
+            return await client.post("/v1/echo", content=body, headers={**RAW, "Accept": "message/rfc822", **more})
+
+
+def test_503_while_large_bodies_come_and_room_again_once_they_are_answered() -> None:
+    async def run() -> None:
+        crowd, go_on, begun = Crowd(), asyncio.Event(), asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b"x" * LIGHT
+            begun.set()
+            await go_on.wait()
+            yield b"x" * LIGHT
+
+        slow = asyncio.create_task(crowd.post(slowly(), **{"Content-Length": str(2 * LIGHT)}))
+        await begun.wait()
+        assert crowd.basin.held == 2 * LIGHT
+        refused = await crowd.post(b"x" * (4 * LIGHT))
+        found = problem(refused, "overloaded", 503)
+        assert refused.headers["retry-after"] == "1"
+        assert "large" in found["detail"]
+        assert (await crowd.post(b"x" * 1000)).status_code == 200
+        go_on.set()
+        assert (await slow).content == b"x" * (2 * LIGHT)
+        assert crowd.basin.held == 0
+        assert (await crowd.post(b"x" * (4 * LIGHT))).status_code == 200
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("how", ["vanishes", "too large", "refused", "cancelled"])
+def test_room_is_given_back_however_a_request_ends(how: str) -> None:
+    async def run() -> None:
+        crowd, begun = Crowd(), asyncio.Event()
+
+        async def vanishes() -> AsyncIterator[bytes]:
+            yield b"x" * LIGHT
+            assert crowd.basin.held == 3 * LIGHT
+            begun.set()
+            if how == "cancelled":
+                await asyncio.Event().wait()
+            if how == "vanishes":
+                raise ClientDisconnect
+
+        if how == "too large":
+            assert (await crowd.post(b"x" * (8 * LIGHT + 1))).status_code == 413
+        elif how == "refused":
+            assert (await crowd.post(b"x" * (2 * LIGHT), Accept="image/png")).status_code == 406
+        else:
+            task = asyncio.create_task(crowd.post(vanishes(), **{"Content-Length": str(3 * LIGHT)}))
+            await begun.wait()
+            if how == "cancelled":
+                task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert crowd.basin.held == 0
+
+    asyncio.run(run())
+
+
+def test_many_at_once_never_hold_more_than_there_is_room_for() -> None:
+    async def run() -> None:
+        crowd = Crowd()
+        answers = await asyncio.gather(*[crowd.post(b"x" * (2 * LIGHT)) for _ in range(20)])
+        assert {answer.status_code for answer in answers} <= {200, 503}
+        assert any(answer.status_code == 200 for answer in answers)
+        assert crowd.basin.held == 0
+
+    asyncio.run(run())

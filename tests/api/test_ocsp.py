@@ -4,6 +4,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,13 @@ def made(*, next_update: datetime = NOW + timedelta(hours=24)) -> Client:
     routes = ocsp.routes(answer_to=answer_to, clock=lambda: NOW)
     parts = Parts(site=SITE, routers=[], context=None, is_ready=lambda: True, home=lambda: MADE, status_routes=routes)
     return Client(assemble(parts))
+
+
+def test_log_names_the_template_and_not_the_request(logged: list[dict[str, Any]]) -> None:
+    made().call("GET", "/ocsp/g1/" + base64.b64encode(REQUEST).decode())
+    made().call("POST", "/ocsp/g1", content=REQUEST, headers=TYPE)
+    routes = [entry["route"] for entry in logged if entry["event"] == "request"]
+    assert routes == ["/ocsp/{authority}/{encoded:path}", "/ocsp/{authority}"]
 
 
 def encoded(*, quoted: str = "") -> str:

@@ -49,7 +49,7 @@ def test_limit_out_of_range(client: Client, limit: str) -> None:
 
 
 def test_cursor_comes_back_as_it_went() -> None:
-    assert paging.read_cursor(paging.write_cursor("0190-abc")) == "0190-abc"
+    assert paging.read_cursor(paging.write_cursor("0190-abc", of="ab")) == ("0190-abc", "ab")
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "!!!!", "ä", "AAAA"])
@@ -65,11 +65,14 @@ def test_cursor_that_is_no_base64_of_ours(cursor: str) -> None:
         b"1",
         b"[" * 300,
         b"[" * 100_000,
-        b'{"v": 1}',
+        b'{"v": 2}',
+        b'{"v": 1, "before": "a"}',
         b'{"v": 2, "before": "a"}',
-        b'{"v": 1, "before": 1}',
-        b'{"v": 1, "before": "a\\u0000"}',
-        b'{"v": 1, "before": "a", "x": 1}',
+        b'{"v": 1, "before": "a", "of": "b"}',
+        b'{"v": 2, "before": 1, "of": "b"}',
+        b'{"v": 2, "before": "a", "of": 1}',
+        b'{"v": 2, "before": "a\\u0000", "of": "b"}',
+        b'{"v": 2, "before": "a", "of": "b", "x": 1}',
     ],
 )
 def test_cursor_with_other_members(text: bytes) -> None:
@@ -87,3 +90,11 @@ def test_foreign_cursor_is_400(client: Client) -> None:
 def test_refuses_doubled_parameters(client: Client, query: str) -> None:
     found = problem(client.get(f"/v1/colours?{query}"), "parameter_twice", 400)
     assert found["errors"][0]["pointer"] == "/" + query.partition("=")[0]
+
+
+def test_cursor_is_for_its_own_list_and_filters(client: Client) -> None:
+    cursor = client.get("/v1/colours?limit=2&name=a").json()["next"]
+    assert client.get("/v1/colours", params={"limit": 9, "cursor": cursor, "name": "a"}).status_code == 200
+    for others in ({}, {"name": "b"}, {"name": "A"}, {"name": ""}):
+        answer = client.get("/v1/colours", params={"limit": "2", "cursor": cursor, **others})
+        assert "other filters" in problem(answer, "cursor_malformed", 400)["detail"]

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field
 
 from api import strict_json
-from api.errors import JsonMalformed, ParameterTwice
+from api.errors import JsonMalformed, ParameterTwice, RequestInvalid
 from formats.errors import Refusal
 
 
@@ -64,3 +66,33 @@ def test_reads_what_json_writes(members: dict[str, object]) -> None:
 def test_only_our_refusals_escape(text: bytes) -> None:
     with contextlib.suppress(Refusal):
         strict_json.read_object(text)
+
+
+class Name(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    given: str = ""
+
+
+class Thing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    as_: str = Field(default="", alias="as")
+    colour: str = ""
+    name: Name | None = None
+    names: list[Name] = []
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer", "known"),
+    [
+        ({"color": "red"}, "/color", "as, colour, name, names"),
+        ({"name": {"surname": "x"}}, "/name/surname", "given"),
+        ({"names": [{"given": "a"}, {"x/y": "x"}]}, "/names/1/x~1y", "given"),
+    ],
+)
+def test_unknown_member_is_named_with_the_known_ones(members: dict[str, Any], pointer: str, known: str) -> None:
+    with pytest.raises(RequestInvalid) as refused:
+        strict_json.read_model(Thing, members)
+    assert refused.value.places == ((pointer, f"there is no such member; known are {known}"),)
+    assert refused.value.detail.endswith(known)

@@ -152,7 +152,7 @@ def test_interrupted_there_is_none_and_the_next_attempt_makes_it(campus: Campus)
 
 
 def test_refuses_foreign_mailboxes_kinds_and_callers(campus: Campus) -> None:
-    with pytest.raises(MailboxNotAllowed):
+    with pytest.raises(MailDomainRefused):
         add_identity(campus, Mailbox.parse("a@elsewhere.example"))
     with pytest.raises(MailboxNotAllowed):
         add_identity(campus, by=campus.principal("identities:manage", mailboxes=("bob@campus.example",)))
