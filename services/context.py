@@ -12,10 +12,13 @@ from db.engine import Database
 from db.installation import Installation
 from formats.certificate import Certificate
 from keys.vault import Vault
+from net.folder import Folder
+from net.smtp import Relay
 from services.journal import Journal
 from services.settings import Settings
 
 Clock = Callable[[], datetime]
+Outgoing = Folder | Relay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,7 @@ class Issuers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Settings, database, vault, issuers, clock and journal; a seventh field needs a decision record."""
+    """Settings, database, vault, issuers, clock, journal and the way out for letters; an eighth field is one too many."""
 
     settings: Settings
     database: Database
@@ -38,3 +41,4 @@ class Context:
     issuers: Issuers
     clock: Clock
     journal: Journal
+    outgoing: Outgoing

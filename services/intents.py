@@ -19,13 +19,15 @@ from db.certificates import CertificateRow, KeyUse
 from db.engine import Write, new_id
 from formats.certificate import Certificate
 from formats.mailbox import Mailbox
-from services import audit
+from services import audit, outbox
 from services.access import Principal
 from services.context import Context
 from services.errors import IssuingTooLate, KeyCompromised, KeyOfAnotherPerson, MailboxSpelledOtherwise
+from services.outbox import Fact
 
 DEADLINE: Final = timedelta(seconds=60)
 API_CLIENT: Final = "api_client"
+LINK: Final = "link"
 OWN: Final = "own"
 
 
@@ -156,7 +158,30 @@ def _complete(
     ):
         raise IssuingTooLate("the certificate was not ready before its deadline")
     _record(write, context, principal, row, action="certificate.issued")
-    return replace(row, state="issued", certificate=certificate.der, sha256=certificate.sha256)
+    issued = replace(row, state="issued", certificate=certificate.der, sha256=certificate.sha256)
+    _tell(write, context, issued, now=now)
+    return issued
+
+
+def _tell(write: Write, context: Context, row: CertificateRow, *, now: datetime) -> None:
+    """Post a notice to everybody whose mailbox it is; our own identity's, which signs the notices, needs none."""
+    ours = outbox.our_mailbox(context)
+    for mailbox in map(Mailbox.parse, row.mailboxes):
+        if mailbox.same_as(ours):
+            continue
+        details = {
+            "serial": row.serial,
+            "subject": row.subject,
+            "use": row.use,
+            "not_after": row.not_after.isoformat(),
+            "proof": row.proof,
+            "by": row.proof_detail or "" if row.proof == API_CLIENT else "",
+            "sha256": row.sha256 or "",
+        }
+        unique = f"certificate_issued:{row.serial}:{mailbox.key}"
+        outbox.post(
+            write, context, Fact(kind="certificate_issued", mailbox=mailbox, unique=unique, details=details), now=now
+        )
 
 
 def _record(write: Write, context: Context, principal: Principal, row: CertificateRow, *, action: str) -> None:

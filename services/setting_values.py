@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic_core import PydanticCustomError
 
@@ -163,6 +163,39 @@ def policy_arc(text: str) -> str:
     if any(int(number) >= 1 << 32 for number in text.split(".")):
         raise _wrong("must be an object identifier whose numbers are below 2^32")
     return text
+
+
+def mail_from(text: str) -> str:
+    """One mailbox in ASCII, because a letter from another reaches few."""
+    mailbox = help_email(text)
+    if not mailbox.isascii():
+        raise _wrong("must be an address in ASCII")
+    return mailbox
+
+
+def smtp_url(url: str) -> str:
+    """A relay's URL; nothing of it is ever repeated, it may hold a password.
+
+    A password goes over an encrypted connection, or one within the machine.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        credentials = [unquote(part, errors="strict") for part in (parts.username, parts.password) if part is not None]
+    except ValueError:
+        raise _wrong("is not a URL") from None
+    if parts.scheme not in {"smtp", "smtps"}:
+        raise _wrong("must begin with smtp:// or smtps://")
+    if parts.path.strip("/") or parts.fragment or parts.query not in {"", "starttls=required"} or port == 0:
+        raise _wrong("must be smtp://host:port or smtps://host:port, perhaps with ?starttls=required")
+    if parts.scheme == "smtps" and parts.query:
+        raise _wrong("is encrypted at once with smtps://, so leave starttls out")
+    host_name(host)
+    if any(not part.isascii() or not part.isprintable() for part in credentials) or len(credentials) == 1:
+        raise _wrong("must have user and password in printable ASCII, or neither")
+    if credentials and parts.scheme == "smtp" and not parts.query and not is_loopback(host):
+        raise _wrong("holds a password, and so must be smtps:// or end in ?starttls=required")
+    return url
 
 
 def help_email(text: str) -> str:

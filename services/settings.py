@@ -107,8 +107,23 @@ class Settings(BaseModel):
     help_url: Annotated[str, AfterValidator(values.help_url)] | None = Field(
         default=None, description="The page where people of the campus find help."
     )
+    smtp_url: Annotated[str, AfterValidator(values.smtp_url)] | None = Field(
+        default=None,
+        repr=False,
+        description="The relay for letters, as smtp://user:password@host:port or smtps://...; without it they lie in the data folder.",
+    )
+    mail_from: Annotated[str, AfterValidator(values.mail_from)] | None = Field(
+        default=None,
+        description="The address that letters come from, in a mail domain; the default is mailseal@ and the first domain.",
+    )
     message_limit: int = Field(
         default=25 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024, description="The largest message taken, in octets."
+    )
+    rate_limit: int = Field(
+        default=6000,
+        ge=0,
+        le=1_000_000,
+        description="How many requests of one key a process takes in a minute; 0 is no limit, and keys with the scope admin have none.",
     )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(values.lower)] = Field(
         default="info", description="How much is logged: debug, info, warning or error."

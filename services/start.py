@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from ca import profiles
 from ca.issuance import Issuer, StatusUrls
@@ -13,10 +14,13 @@ from db import authorities, installation, migration, private_keys
 from db.engine import Database
 from db.installation import Installation
 from formats.certificate import Certificate
+from formats.mailbox import Mailbox
 from keys.errors import KekMissing, KekWrong
 from keys.vault import Vault
+from net.folder import Folder
+from net.smtp import Relay, Route
 from services import custody
-from services.context import Clock, Context, Issuers
+from services.context import Clock, Context, Issuers, Outgoing
 from services.errors import NotADemo, NotInitialised, SettingsDiffer
 from services.journal import Journal
 from services.settings import Settings, variable
@@ -50,6 +54,7 @@ def open_context(settings: Settings, *, demo: bool, clock: Clock = now) -> Conte
     (2) the installation, which the settings must not contradict
     (3) the vault, with the KEK that the installation was made with
     (4) the issuers
+    (5) the way out for letters
     """
     database = Database.open(settings.resolved_database_url)
     try:
@@ -67,6 +72,7 @@ def open_context(settings: Settings, *, demo: bool, clock: Clock = now) -> Conte
         issuers=issuers,
         clock=clock,
         journal=Journal(database),
+        outgoing=open_outgoing(settings),  # (5)
     )
 
 
@@ -106,6 +112,11 @@ def agree(settings: Settings, installed: Installation, *, demo: bool) -> None:
             raise SettingsDiffer(f"{variable(field)} is {_text(here)}, and the CA was made with {_text(there)}")
 
 
+    if settings.mail_from is not None and Mailbox.parse(settings.mail_from).domain not in installed.mail_domains:
+        there = _text(installed.mail_domains)
+        raise SettingsDiffer(f"{variable('mail_from')} is {settings.mail_from}, and the mail domains are {there}")
+
+
 def _text(value: str | tuple[str, ...]) -> str:
     """The value for people and for comparing; the order in which domains are listed says nothing."""
     return value if isinstance(value, str) else ",".join(sorted(value))
@@ -119,6 +130,13 @@ def open_vault(settings: Settings, installed: Installation) -> Vault:
     if vault.kek_id != installed.kek_id:
         raise KekWrong("the key-encryption key is not the one that this CA was made with")
     return vault
+
+
+def open_outgoing(settings: Settings) -> Outgoing:
+    """The relay that the settings name, or else the folder `outbox` in the data folder."""
+    if settings.smtp_url is None:
+        return Folder(settings.data / "outbox")
+    return Relay(Route.from_url(settings.smtp_url), hello=urlsplit(settings.public_url).hostname or "localhost")
 
 
 def open_issuers(database: Database, vault: Vault, installed: Installation) -> Issuers:

@@ -24,6 +24,7 @@ from formats.algorithms import KeyKind
 from formats.mailbox import MailboxPattern
 from keys import software
 from keys.vault import Vault
+from net.folder import Folder
 from services import charter as signing
 from services import founding, jobs, start
 from services.access import Principal
@@ -105,6 +106,7 @@ def open_campus_context(database: Database, folder: Path, *, vault: Vault, clock
         issuers=replace(issuers, linter=warm, issuing=replace(issuers.issuing, linter=warm)),
         clock=clock,
         journal=Journal(database),
+        outgoing=Folder(folder / "outbox"),
     )
 
 

@@ -34,11 +34,18 @@ def broken(campus: Campus) -> Context:
 def test_enters_every_job_once(campus: Campus) -> None:
     jobs.enter(campus.context)
     with campus.context.database.read() as read:
-        assert {row.name for row in table.all_(read)} == {"crl:g1", "delegate:g1", "identities", "settling"}
+        assert {row.name for row in table.all_(read)} == {
+            "crl:g1",
+            "delegate:g1",
+            "delivery",
+            "enrolments",
+            "identities",
+            "settling",
+        }
 
 
 def test_runs_each_that_is_due_once(campus: Campus) -> None:
-    assert jobs.run_due(campus.context, holder="a") == 4
+    assert jobs.run_due(campus.context, holder="a") == 5
     assert jobs.run_due(campus.context, holder="a") == 0
     campus.clock.advance(timedelta(seconds=10))
     assert jobs.run_due(campus.context, holder="a") == 1
@@ -46,15 +53,15 @@ def test_runs_each_that_is_due_once(campus: Campus) -> None:
 
 def test_leaves_alone_what_somebody_else_holds(campus: Campus) -> None:
     with campus.context.database.write() as write:
-        for _ in range(4):
+        for _ in range(6):
             table.claim(write, holder="b", now=campus.clock(), lease_seconds=30)
     assert jobs.run_due(campus.context, holder="a") == 0
     campus.clock.advance(timedelta(seconds=30))
-    assert jobs.run_due(campus.context, holder="a") == 4
+    assert jobs.run_due(campus.context, holder="a") == 5
 
 
 def test_a_failing_job_is_noted_tried_again_soon_and_harms_no_other(campus: Campus) -> None:
-    assert jobs.run_due(broken(campus), holder="a") == 4
+    assert jobs.run_due(broken(campus), holder="a") == 5
     assert job(campus, "delegate:g1").error == "RuntimeError"
     assert job(campus, "crl:g1").error is None
     campus.clock.advance(jobs.RETRY_AFTER)
@@ -68,7 +75,14 @@ def test_a_timetable_runs_what_is_due_and_stops(campus: Campus) -> None:
     waited = wait_for(lambda: job(campus, "crl:g1").finished_at is not None)
     timetable.stop()
     assert waited
-    assert not [thread for thread in threading.enumerate() if thread.name == "jobs"]
+    assert not [thread for thread in threading.enumerate() if thread.name in jobs.LANES]
+
+
+def test_each_job_has_its_lane_and_runs_in_no_other(campus: Campus) -> None:
+    assert {job.name for job in jobs.timetable(campus.context).values() if job.lane == jobs.OUTSIDE} == {"delivery"}
+    assert jobs.run_due(campus.context, holder="a", lane=jobs.OUTSIDE) == 1
+    assert jobs.run_due(campus.context, holder="a", lane=jobs.OUTSIDE) == 0
+    assert job(campus, "crl:g1").finished_at is None
 
 
 def wait_for(condition: Callable[[], bool]) -> bool:

@@ -298,6 +298,23 @@ def test_the_error_is_one_sentence_per_setting_for_a_person_to_read() -> None:
         ("database_url", "sqlite://"),
         ("database_url", "sqlite:///:memory:"),
         ("database_url", "sqlite://secret/db"),
+        ("smtp_url", "relay.campus.example:25"),
+        ("smtp_url", "http://user:secret@relay.campus.example"),
+        ("smtp_url", "smtp://"),
+        ("smtp_url", "smtp://[secret"),
+        ("smtp_url", "smtp://relay.campus.example:secret"),
+        ("smtp_url", "smtp://relay.campus.example:0"),
+        ("smtp_url", "smtp://relay.campus.example/secret"),
+        ("smtp_url", "smtp://relay.campus.example?starttls=no&secret"),
+        ("smtp_url", "smtp://relay.campus.example#secret"),
+        ("smtp_url", "smtps://relay.campus.example?starttls=required"),
+        ("smtp_url", "smtps://secret@relay.campus.example"),
+        ("smtp_url", "smtps://user:secret%0d%0aRSET@relay.campus.example"),
+        ("smtp_url", "smtps://user:secret%ff@relay.campus.example"),
+        ("smtp_url", "smtp://user:secret@relay.campus.example"),
+        ("smtp_url", "smtp://a b"),
+        ("mail_from", "Mailseal <mailseal@campus.example>"),
+        ("mail_from", "大學@campus.example"),
         ("data", "a\nb"),
         ("data", "x" * 5000),
     ],
@@ -335,6 +352,12 @@ def test_refuses_this_value_and_repeats_no_secret(name: str, value: str) -> None
         ("database_url", "postgresql+psycopg://user:secret@host/db"),
         ("database_url", "postgresql+psycopg:///db?host=/run/postgresql"),
         ("database_url", "sqlite:////srv/mailseal.db"),
+        ("smtp_url", "smtp://relay"),
+        ("smtp_url", "smtp://[::1]:25/"),
+        ("smtp_url", "smtp://user:secret@localhost:1025"),
+        ("smtp_url", "smtp://user:secret@relay.campus.example:587?starttls=required"),
+        ("smtp_url", "smtps://user:p%40ss%2Fword@relay.campus.example"),
+        ("mail_from", "no-reply@campus.example"),
     ],
 )
 def test_takes_this_value_as_it_is(name: str, value: str) -> None:
@@ -439,7 +462,9 @@ def test_the_demo_certifies_nobody_s_real_mail(domain: str) -> None:
 
 
 def test_no_password_is_shown() -> None:
-    settings = load(database_url="postgresql+psycopg://user:secret@host/db")
+    settings = load(
+        database_url="postgresql+psycopg://user:secret@host/db", smtp_url="smtps://user:secret@relay.campus.example"
+    )
     assert settings.resolved_database_url == "postgresql+psycopg://user:secret@host/db"
     assert "secret" not in repr(settings)
     assert "secret" not in str(settings)

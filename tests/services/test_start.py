@@ -14,6 +14,7 @@ from db.engine import Database, SchemaBehind
 from db.errors import DatabaseAbsent
 from formats.algorithms import spki_der
 from keys.errors import KekMalformed, KekMissing, KekUnsafe, KekWrong
+from net.folder import Folder
 from services import start
 from services.context import Context
 from services.errors import NotADemo, NotInitialised, SettingsDiffer
@@ -124,6 +125,7 @@ def test_with_half_a_kek_it_does_not_start(database: Database, database_url: str
         ("MAILSEAL_POLICY_ARC", "1.3.6.1.4.1.32473.9", None),
         ("MAILSEAL_NAME_CONSTRAINTS", "off", "critical"),
         ("MAILSEAL_ORGANIZATION_ID", "NTRHK-11111111", "NTRHK-00000000"),
+        ("MAILSEAL_MAIL_FROM", "mailseal@other.example", "campus.example,cuhk.example"),
     ],
 )
 def test_a_setting_that_differs_from_the_ca_stops_the_start_and_both_values_are_named(
@@ -187,3 +189,14 @@ def test_status_urls_lie_below_the_status_url(here: str, there: str) -> None:
     root, issuing = start.status_urls(here, "root"), start.status_urls(here, "g1")
     assert (root.crl, root.issuer, root.ocsp) == (f"{there}/crl/root.crl", f"{there}/ca/root.crt", None)
     assert issuing.ocsp == f"{there}/ocsp/g1"
+
+
+def test_letters_go_into_the_data_folder_unless_a_relay_is_named(
+    database: Database, database_url: str, folder: Path
+) -> None:
+    founded(database)
+    assert open_(settings_for(folder, database_url)).outgoing == Folder(folder / "outbox")
+    url = "smtps://user:SECRET@relay.campus.example"
+    relay = open_(settings_for(folder, database_url, MAILSEAL_SMTP_URL=url, MAILSEAL_MAIL_FROM="no-reply@cuhk.example"))
+    assert repr(relay.outgoing) == "<Relay relay.campus.example:465>"
+    assert "SECRET" not in repr(relay)
