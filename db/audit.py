@@ -48,7 +48,7 @@ AUDIT: Final = Table(
     Column("mailbox_key", Line()),
     Column("details", Facts(), nullable=False),
     Column("signature_sha256", Line()),
-    one_of("actor_kind", "api_key", "operator", "job"),
+    one_of("actor_kind", "api_key", "operator", "job", "link"),
 )
 _SIGNED: Final = AUDIT.c.signature_sha256.is_not(None)
 Index(None, AUDIT.c.at)

@@ -10,10 +10,12 @@ from db.authorities import AUTHORITIES
 from db.certificates import CERTIFICATE_MAILBOXES, CERTIFICATES
 from db.columns import METADATA
 from db.crls import CRLS
+from db.enrolments import ENROLMENTS
 from db.idempotency import IDEMPOTENCY
 from db.identities import IDENTITIES
 from db.installation import INSTALLATION
 from db.jobs import JOBS
+from db.outbox import OUTBOX
 from db.private_keys import PRIVATE_KEYS
 
 __all__ = ["METADATA", "TABLES"]
@@ -30,4 +32,6 @@ TABLES: Final = (
     AUDIT,
     IDEMPOTENCY,
     JOBS,
+    OUTBOX,
+    ENROLMENTS,
 )

@@ -36,11 +36,20 @@ from formats.serial import Serial
 from services import access, idempotency, intents
 from services.access import Principal
 from services.context import Context
-from services.errors import CertificateNotFound, ChoiceUnknown, InProgress, MailDomainRefused, NotCompleted
+from services.errors import (
+    CertificateNotFound,
+    ChoiceUnknown,
+    InProgress,
+    MailDomainRefused,
+    NotCompleted,
+    ProofInsufficient,
+)
 from services.idempotency import Claim
 from services.intents import Draft
 
 MAILBOXES: Final = 10
+# What a mailed link shows and ends; it issues the first alone, as it proves no name and no role.
+LINK_PROFILES: Final = ("mailbox", "person")
 
 _SUBJECT_FIELDS: Final = ("given_name", "surname", "pseudonym", "title", "serial_number", "common_name")
 
@@ -100,6 +109,7 @@ class Filter:
     sha256: str | None = None
     person: str | None = None
     q: str | None = None
+    profiles: tuple[str, ...] | None = None
 
 
 def issue(
@@ -117,8 +127,8 @@ def issue(
     # (2) read the request
     request = requests.read_request(order.request or b"")
     mailboxes = agree_on_mailboxes(order.mailboxes, asked=request.mailboxes)
-    access.allow(principal, "certificates.issue", mailboxes=mailboxes)
     refuse_foreign_domains(context, mailboxes)
+    access.allow(principal, "certificates.issue", mailboxes=mailboxes)
     keycheck.check_key(request.public_key)
 
     # (3) prepare
@@ -152,6 +162,9 @@ def prepare(
     proof: str = intents.API_CLIENT,
 ) -> Draft:
     """Step 3 for an order: everything decided, built and linted, nothing stored, nothing signed by the CA."""
+    if principal.kind == "link":
+        _refuse_more_than_a_mailbox(order)
+        proof = intents.LINK
     profile = profiles.profile(order.profile)
     blueprint = Blueprint(
         profile=profile,
@@ -171,7 +184,7 @@ def prepare(
         spki_sha256=spki_sha256(public_key),
         person=order.person,
         proof=proof,
-        proof_detail=principal.name if proof == intents.API_CLIENT else None,
+        proof_detail=_proof_detail(principal, proof),
         key_id=key_id,
     )
 
@@ -194,6 +207,7 @@ def page(
             sha256=narrowed.sha256,
             person=narrowed.person,
             q=narrowed.q,
+            profiles=_profiles(principal, narrowed.profiles),
             before_id=before_id,
             limit=limit,
         )
@@ -211,6 +225,9 @@ def show(context: Context, principal: Principal, *, serial: Serial) -> Certifica
 def own(principal: Principal, row: CertificateRow | None) -> CertificateRow:
     """The row, if it is there for this principal; an intent is not there yet."""
     if row is None or row.state == "intended" or not access.covers_all(principal, row.mailboxes):
+        raise CertificateNotFound("there is no such certificate for this key")
+    # Who reads a department's mailbox is not yet the department.
+    if principal.kind == "link" and row.profile not in LINK_PROFILES:
         raise CertificateNotFound("there is no such certificate for this key")
     return row
 
@@ -280,6 +297,23 @@ def refuse_foreign_domains(context: Context, mailboxes: tuple[Mailbox, ...]) -> 
     for mailbox in mailboxes:
         if mailbox.domain not in context.issuers.campus.mail_domains:
             raise MailDomainRefused(f"{mailbox} is outside the mail domains of this campus")
+
+
+def _refuse_more_than_a_mailbox(order: Order) -> None:
+    if order.profile != "mailbox" or order.person is not None or order.subject is not None:
+        raise ProofInsufficient("a mailed link proves a mailbox only")
+
+
+def _proof_detail(principal: Principal, proof: str) -> str | None:
+    """What stands behind a proof: the key's name, or the enrolment whose link was mailed."""
+    details = {intents.API_CLIENT: principal.name, intents.LINK: principal.id}
+    return details.get(proof)
+
+
+def _profiles(principal: Principal, wanted: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if principal.kind != "link":
+        return wanted
+    return tuple(profile for profile in LINK_PROFILES if wanted is None or profile in wanted)
 
 
 def _use(text: str) -> Use:

@@ -47,8 +47,8 @@ def issue(
 
     # (2) read the request
     mailboxes = certificates.agree_on_mailboxes(order.mailboxes, asked=())
-    access.allow(principal, "certificates.issue", mailboxes=mailboxes)
     certificates.refuse_foreign_domains(context, mailboxes)
+    access.allow(principal, "certificates.issue", mailboxes=mailboxes)
 
     # (3) prepare
     private_key = software.generate(kind)

@@ -15,10 +15,12 @@ from db import (
     authorities,
     certificates,
     crls,
+    enrolments,
     idempotency,
     identities,
     installation,
     jobs,
+    outbox,
     private_keys,
 )
 from db.api_keys import ApiKeyRow
@@ -27,9 +29,11 @@ from db.authorities import AuthorityRow
 from db.certificates import CertificateRow
 from db.crls import CrlRow
 from db.engine import Database, Write, new_id
+from db.enrolments import EnrolmentRow
 from db.idempotency import IdempotencyRow
 from db.identities import IdentityRow
 from db.installation import Installation
+from db.outbox import OutboxRow
 from db.private_keys import PrivateKeyRow
 from db.tables import TABLES
 
@@ -211,6 +215,36 @@ def idempotency_key(**changes: Any) -> IdempotencyRow:
     return replace(row, **changes)
 
 
+def outbox_row(**changes: Any) -> OutboxRow:
+    row = OutboxRow(
+        id=new_id(),
+        kind="enrolment_link",
+        unique_sha256=secrets.token_hex(32),
+        state="waiting",
+        kek_id="0123456789abcdef",
+        wrapped_key=b"\x00wrapped",
+        ciphertext=b"\xffsealed",
+        attempts=0,
+        due_at=NOW,
+        expires_at=NOW + HOUR,
+        created_at=NOW,
+        sent_at=None,
+        error=None,
+    )
+    return replace(row, **changes)
+
+
+def enrolment(**changes: Any) -> EnrolmentRow:
+    row = EnrolmentRow(
+        id=new_id(),
+        mailbox="Alice@campus.example",
+        token_sha256=secrets.token_hex(32),
+        created_at=NOW,
+        expires_at=NOW + HOUR,
+    )
+    return replace(row, **changes)
+
+
 FIRST_KEY = private_key()
 FIRST = (
     FIRST_KEY,
@@ -220,6 +254,8 @@ FIRST = (
     api_key(),
     entry(signature_sha256="ef" * 32),
 )
+FIRST_LETTER = outbox_row()
+FIRST_LINK = enrolment()
 
 
 def found(write: Write) -> None:
@@ -243,6 +279,8 @@ def fill(database: Database) -> None:
         audit.insert(write, one_entry)
         idempotency.insert(write, idempotency_key())
         jobs.ensure(write, "settling", due_at=NOW)
+        outbox.insert_if_absent(write, FIRST_LETTER)
+        enrolments.insert(write, FIRST_LINK)
 
 
 def snapshot(database: Database) -> dict[str, list[tuple[Any, ...]]]:

@@ -7,14 +7,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
-from db import migration
+from db import audit, migration
 from db.engine import Database, Read
 from db.errors import DatabaseAbsent, SchemaBehind, StatementRefused
 from db.tables import METADATA, TABLES
 from tests.database import opened
-from tests.db.rows import fill, snapshot
+from tests.db.rows import entry, fill, snapshot
 
 
 def test_history_has_one_head_and_no_branch() -> None:
@@ -87,6 +87,32 @@ def test_down_and_up_again_leaves_the_same_schema_and_room_for_the_same_rows(dat
     assert not any(snapshot(database).values())
     fill(database)
     assert snapshot(database) == before
+
+
+def test_what_links_did_is_kept_by_a_version_that_knows_none(database: Database) -> None:
+    fill(database)
+    by_link = entry(actor_kind="link", actor_name="link alice@campus.example", signature_sha256="ab" * 32)
+    by_job = entry(actor_kind="job", actor_name="settling")
+    with database.write() as write:
+        audit.insert_many(write, [by_link, by_job])
+    before = snapshot(database)["audit"]
+    with database.read() as read:
+        indexes = schema(read)["audit"]["indexes"]
+    migration.downgrade(database, "0002")
+    with database.read() as read:
+        older = inspect(read.connection)
+        assert "enrolments" not in older.get_table_names()
+        assert {one["name"]: by_text(one) for one in older.get_indexes("audit")} == indexes
+        assert len(snapshot_of(read, "audit")) == len(before)
+    with pytest.raises(StatementRefused), database.write() as write:
+        audit.insert(write, entry(actor_kind="link"))
+    migration.upgrade(database)
+    with database.read() as read:
+        assert sorted(snapshot_of(read, "audit")) == sorted(before)
+
+
+def snapshot_of(read: Read, name: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in read.execute(select(METADATA.tables[name]))]
 
 
 def test_upgrade_changes_nothing_at_head(database: Database) -> None:

@@ -66,7 +66,7 @@ def test_makes_the_kind_of_key_that_is_asked_for(campus: Campus) -> None:
         ({"key": "rsa1024"}, ChoiceUnknown),
         ({"key": "dsa"}, ChoiceUnknown),
         ({"file_format": "old"}, ChoiceUnknown),
-        ({"order": Order(mailboxes=("bob@elsewhere.example",))}, MailboxNotAllowed),
+        ({"order": Order(mailboxes=("bob@elsewhere.example",))}, MailDomainRefused),
     ],
 )
 def test_refuses_and_stores_nothing(campus: Campus, asked: dict[str, Any], refusal: type[Refusal]) -> None:
