@@ -12,7 +12,9 @@ from starlette.routing import Route
 
 from api import ocsp, status
 from api.assembly import Parts, assemble
+from api.desk import ServiceDesk
 from api.envelope import Envelope
+from api.pages.desk import People
 from api.pages.home import Home
 from api.routers import ROUTERS
 from api.site import Site
@@ -26,7 +28,12 @@ from services.words import first_steps
 def create_app(context: Context, *, titles: Mapping[str, str]) -> Envelope:
     """The ASGI application; it runs the timetable of jobs while it serves, and closes the context when it ends."""
     settings = context.settings
-    site = Site(public_url=settings.public_url, titles=titles, message_octets=settings.message_limit)
+    site = Site(
+        public_url=settings.public_url,
+        titles=titles,
+        message_octets=settings.message_limit,
+        rate_limit=settings.rate_limit,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -45,6 +52,7 @@ def create_app(context: Context, *, titles: Mapping[str, str]) -> Envelope:
             context=context,
             is_ready=lambda: is_ready(context),
             home=lambda: home(context),
+            people=people(context),
             status_routes=status_routes(context),
             lifespan=lifespan,
         )
@@ -74,6 +82,19 @@ def home(context: Context) -> Home:
             context.settings.public_url, key_file=key_file, domain=campus.mail_domains[0], is_demo=campus.demo
         ),
         help_url=context.settings.help_url,
+    )
+
+
+def people(context: Context) -> People:
+    """The pages with forms, answered by the services."""
+    settings = context.settings
+    return People(
+        desk=ServiceDesk(context),
+        mail_domains=context.issuers.campus.mail_domains,
+        demo=context.issuers.campus.demo,
+        trusted_proxies=settings.trusted_proxies,
+        help_url=settings.help_url,
+        help_email=settings.help_email,
     )
 
 

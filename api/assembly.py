@@ -9,13 +9,17 @@ from functools import cache, partial
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from jinja2 import Environment
 from starlette.routing import Route
 
 from api import description, health, problems
+from api.callers import Gate
 from api.envelope import Envelope
 from api.lane import lane
-from api.pages import docs, home, problem, render
+from api.pages import check, docs, enrol, home, mine, outbox, problem, render, root
+from api.pages.desk import People
 from api.pages.home import Home
+from api.pages.render import Frame
 from api.site import Site
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -23,13 +27,17 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the application is put together from; `context` is handed to the calls unopened."""
+    """What the application is put together from; `context` is handed to the calls unopened.
+
+    Without `people` there are no pages with forms.
+    """
 
     site: Site
     routers: Sequence[APIRouter]
     context: object
     is_ready: Callable[[], bool]
     home: Callable[[], Home]
+    people: People | None = None
     status_routes: Sequence[Route] = ()
     lifespan: Lifespan | None = None
 
@@ -40,19 +48,39 @@ def assemble(parts: Parts) -> Envelope:
     app.state.site = parts.site
     app.state.context = parts.context
     app.state.lane = lane()
+    app.state.gate = Gate(rate_limit=parts.site.rate_limit)
     problems.install(app)
     # Made when first asked for: it takes longer than all the rest of a start.
     spec = cache(partial(description.describe, app))
-    templates = render.templates()
+    templates = render.templates(_frame(parts.people))
+    problem.install(app, environment=templates)
     app.router.routes += [
         home.route(templates, facts=parts.home),
+        root.route(templates, facts=parts.home),
+        *(people_routes(templates, parts.people) if parts.people else ()),
         docs.route(templates, spec=spec),
         description.route(spec),
-        render.style_route(),
+        *render.asset_routes(),
         *problem.routes(templates, titles=parts.site.titles),
         *parts.status_routes,
     ]
     return Envelope(app, site=parts.site)
+
+
+def people_routes(templates: Environment, people: People) -> list[Route]:
+    """The pages with forms, and the demo's letters."""
+    return [
+        *enrol.routes(templates, people=people),
+        *mine.routes(templates, people=people),
+        *check.routes(templates, people=people),
+        *outbox.routes(templates, people=people),
+    ]
+
+
+def _frame(people: People | None) -> Frame:
+    if people is None:
+        return Frame()
+    return Frame(people=True, demo=people.demo, help_url=people.help_url, help_email=people.help_email)
 
 
 def bare(

@@ -21,13 +21,16 @@ from starlette.routing import Route
 from api.bodies import JSON, DocumentedBody, reference
 from api.examples import example_of
 from api.problems import MEDIA_TYPE, Problem
+from api.scopes import scopes_of
 
 MEDIA: Final = "application/yaml"
 VERSION: Final = "1"
 DESCRIPTION: Final = """\
 A campus certificate authority for S/MIME, and the service that signs and verifies mail with its certificates.
 
-Every call but the public ones takes `Authorization: Bearer ms_live_...`. Every answer carries `X-Request-Id`. Every
+Every call but the public ones takes `Authorization: Bearer ms_live_...` with a key that has the scopes it names, and
+for the mailboxes it names; 64 requests of one key are served at a time. Every POST that changes something takes an
+`Idempotency-Key`: repeated under the same one, it is done once. Every answer carries `X-Request-Id`. Every
 answer of 400 and above is a `Problem` (RFC 9457), whose `type` is a page that says what to do. Times are UTC.
 """
 _TEMPLATE: Final = "#/components/schemas/{model}"
@@ -60,6 +63,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
                 _add_body(operation, body)
                 _add_models(schemas, list(body.models()))
             _add_problems(operation)
+    _name_pages(spec, schemas)
+    _add_answers(spec, schemas)
     _add_examples(spec)
     _drop_titles(spec["paths"])
     _drop_titles(schemas)
@@ -113,6 +118,40 @@ def _add_words(operation: dict[str, Any]) -> None:
     if rest:
         operation["description"] = rest
     operation.setdefault("security", [])
+    for requirement in operation["security"]:
+        # OpenAPI 3.1.1, Security Requirement Object: for such a scheme these are the roles that are needed.
+        requirement.update({scheme: list(scopes_of(operation["operationId"])) for scheme in requirement})
+
+
+def _add_answers(spec: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """What an answer holds, by the words of its model, where the call has none of its own."""
+    operations = [operation for methods in spec["paths"].values() for operation in methods.values()]
+    for answer in [answer for operation in operations for answer in operation["responses"].values()]:
+        if answer.get("description") == "Successful Response":
+            name = answer.get("content", {}).get(JSON, {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+            words = schemas.get(name, {}).get("description", "Done.").partition("\n\n")[0]
+            answer["description"] = " ".join(words.split()).removesuffix(".")
+
+
+def _name_pages(spec: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Call the pieces of lists CertificatePage, where pydantic says Page_CertificateJson_."""
+    names = {name: f"{name[5:-1].removesuffix('Json')}Page" for name in schemas if name.startswith("Page_")}
+    for old, new in names.items():
+        # Pydantic keeps the words of a generic model to itself.
+        schemas[new] = {"description": "A piece of the list.", **schemas.pop(old)}
+
+    def rename(node: object) -> None:
+        if isinstance(node, dict):
+            start, _, name = str(node.get("$ref", "")).rpartition("/")
+            if name in names:
+                node["$ref"] = f"{start}/{names[name]}"
+            for value in node.values():
+                rename(value)
+        elif isinstance(node, list):
+            for value in node:
+                rename(value)
+
+    rename(spec)
 
 
 def _add_problems(operation: dict[str, Any]) -> None:

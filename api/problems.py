@@ -21,6 +21,7 @@ from api import errors as door
 from api.site import Site, site_of
 from formats import errors as kinds
 from formats.errors import Refusal
+from services.errors import RecipientWithoutCertificate
 
 MEDIA_TYPE: Final = "application/problem+json"
 PLACES: Final = 20
@@ -174,7 +175,7 @@ def _foreign(status: int) -> Refusal:
 
 
 def _places(refusal: Refusal) -> list[ProblemPlace]:
-    if isinstance(refusal, door.RequestInvalid):
+    if isinstance(refusal, door.RequestInvalid | RecipientWithoutCertificate):
         return [ProblemPlace(pointer=pointer, detail=text) for pointer, text in refusal.places]
     return [ProblemPlace(pointer=pointer, detail=refusal.detail) for pointer in refusal.pointers[:PLACES]]
 

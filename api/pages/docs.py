@@ -56,6 +56,7 @@ class Operation:
     summary: str
     paragraphs: tuple[str, ...]
     public: bool
+    scopes: tuple[str, ...]
     parameters: tuple[Member, ...]
     bodies: tuple[Content, ...]
     answers: tuple[Answer, ...]
@@ -99,6 +100,7 @@ def _operation(operation: Mapping[str, Any], *, method: str, path: str) -> Opera
         summary=operation.get("summary", ""),
         paragraphs=_paragraphs(operation.get("description", "")),
         public=not operation.get("security"),
+        scopes=tuple(scope for one in operation.get("security", ()) for scopes in one.values() for scope in scopes),
         parameters=tuple(_parameter(parameter) for parameter in operation.get("parameters", ())),
         bodies=_contents(operation.get("requestBody", {})),
         answers=tuple(

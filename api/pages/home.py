@@ -1,4 +1,4 @@
-"""The page at /: what this is, the lines to paste, and the root with its fingerprint."""
+"""The page at /: what this is, what it offers to people, and the lines to paste for departments."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def route(environment: Environment, *, facts: Callable[[], Home]) -> Route:
         shown = await run_in_threadpool(facts)
         return render.page(environment, "home.html", home=shown, fingerprint=spaced(shown.root_sha256))
 
-    return Route("/", home)
+    return render.route("/", home)
 
 
 def spaced(fingerprint: str) -> str:

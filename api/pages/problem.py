@@ -1,20 +1,35 @@
-"""A page for each problem code: what happened, and what to do; the `type` of a problem leads here."""
+"""A page for each problem code, where the `type` of a problem leads; and each refusal as a page, for who reads HTML."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, cast
 
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from jinja2 import Environment
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api import problems
-from api.errors import HttpRefusal, ProblemNotFound
+from api import negotiation, problems
+from api.errors import HttpRefusal, NotAcceptable, ProblemNotFound
 from api.pages import render
 from formats.errors import KINDS, Refusal, leaves
+from services.words import pages as words
+from services.words.pages import Said
+
+HTML: Final = "text/html"
+# What programs ask for; their problems stay JSON whatever they accept.
+_PROGRAMS: Final = ("/v1/", "/ocsp/", "/crl/", "/ca/", "/healthz", "/readyz", "/openapi.yaml", "/static/")
+# What HTTP can say of a page and no kind of error does.
+_STATUSES: Final[Mapping[str, int]] = {"link_refused": HTTPStatus.GONE, "session_ended": HTTPStatus.FORBIDDEN}
+Answer = Callable[[Request, Exception], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +63,51 @@ def routes(environment: Environment, *, titles: Mapping[str, str]) -> list[Route
             raise ProblemNotFound("there is no problem with this code")
         return render.page(environment, "problem.html", problem=found)
 
-    return [Route("/problems", problem_list), Route("/problems/{code}", problem)]
+    return [render.route("/problems", problem_list), render.route("/problems/{code}", problem)]
+
+
+def install(app: FastAPI, *, environment: Environment) -> None:
+    """Let every refusal be a page for who asks for one, by the same codes; to be called after `problems.install`."""
+    for kind in (Refusal, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _as_page(cast("Answer", app.exception_handlers[kind]), environment=environment))
+
+
+def _as_page(answer: Answer, *, environment: Environment) -> Answer:
+    async def answer_person(request: Request, error: Exception) -> Response:
+        made = await answer(request, error)
+        return refusal_page(environment, made) if reads_html(request) else made
+
+    return answer_person
+
+
+def reads_html(request: Request) -> bool:
+    """Whether a person is asking: the path is not one for programs, and HTML is liked better than a problem."""
+    if request.url.path.startswith(_PROGRAMS):
+        return False
+    try:
+        return negotiation.choose(request, (problems.MEDIA_TYPE, HTML)) == HTML
+    except NotAcceptable:
+        return False
+
+
+def refusal_page(environment: Environment, answer: Response) -> Response:
+    """The problem of an answer as a page, with the status and headers that belong to it."""
+    found: dict[str, Any] = json.loads(bytes(answer.body))
+    said = words.REFUSALS.get(found["code"]) or Said(
+        found["title"], f"{words.sentence(found['detail'])} {words.sentence(found['hint'])}"
+    )
+    page = render.form_page(
+        environment,
+        "refusal.html",
+        status=_STATUSES.get(found["code"], answer.status_code),
+        said=said,
+        request_id=found["request_id"],
+        wait=answer.headers.get("retry-after"),
+    )
+    for name in ("retry-after", "allow", "connection"):
+        if name in answer.headers:
+            page.headers[name] = answer.headers[name]
+    return page
 
 
 def _explain(leaf: type[Refusal], *, titles: Mapping[str, str]) -> Explanation:

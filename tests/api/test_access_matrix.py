@@ -28,6 +28,23 @@ PUBLIC: Final = frozenset(
         ("GET", "/root.crt"),
         ("GET", "/root.pem"),
         ("GET", "/static/app.css"),
+        ("GET", "/static/app.js"),
+        ("GET", "/static/icon.svg"),
+        # The pages for people: tests/api/pages/test_mine.py shows that those below /mine need a session.
+        ("GET", "/root"),
+        ("GET", "/enrol"),
+        ("POST", "/enrol"),
+        ("GET", "/enrol/{token}"),
+        ("POST", "/enrol/{token}/open"),
+        ("GET", "/mine"),
+        ("POST", "/mine/file"),
+        ("POST", "/mine/request"),
+        ("POST", "/mine/end"),
+        ("POST", "/mine/leave"),
+        ("GET", "/mine/certificates/{serial}.pem"),
+        ("GET", "/check"),
+        ("POST", "/check"),
+        ("GET", "/outbox"),
         ("GET", "/v1/authorities"),
         ("GET", "/v1/authorities/root.crt"),
         ("GET", "/v1/authorities/root.pem"),
@@ -48,6 +65,7 @@ class Objects:
     serial: str
     entry: str
     api_key: str
+    sealed: bytes
 
     @property
     def mailbox(self) -> str:
@@ -195,6 +213,49 @@ TABLE: Final = (
             "/v1/verify", content=door.mail(sender=it.mailbox), params={"options": "{}"}, headers=RFC822
         ),
     ),
+    row(
+        "POST /v1/encrypt",
+        "messages:encrypt",
+        200,
+        200,
+        lambda door, it: door.post(
+            "/v1/encrypt", content=door.mail(sender=it.mailbox), params={"to": it.mailbox}, headers=RFC822
+        ),
+    ),
+    row(
+        "POST /v1/encrypt",
+        "messages:encrypt messages:sign",
+        200,
+        403,
+        lambda door, it: door.post(
+            "/v1/encrypt",
+            content=door.mail(sender=it.mailbox),
+            params={"to": it.mailbox, "sign": "true"},
+            headers=RFC822,
+        ),
+    ),
+    # A foreign message is answered like one for nobody.
+    row(
+        "POST /v1/decrypt",
+        "messages:decrypt",
+        200,
+        422,
+        lambda door, it: door.post("/v1/decrypt", content=it.sealed, headers=RFC822),
+    ),
+    row(
+        "POST /v1/decrypt",
+        "messages:decrypt",
+        200,
+        403,
+        lambda door, it: door.post("/v1/decrypt", content=it.sealed, params={"identity": it.mailbox}, headers=RFC822),
+    ),
+    row(
+        "GET /v1/recipients/{mailbox:path}/certificates",
+        "recipients:read",
+        200,
+        200,
+        lambda door, it: door.get(f"/v1/recipients/{it.mailbox}/certificates"),
+    ),
     # Behind sign, since it ends the identity.
     row(
         "POST /v1/identities/{mailbox:path}/revocation",
@@ -235,6 +296,9 @@ def objects(door: Door, domain: str) -> Objects:
         serial=made["serial"],
         entry=door.get("/v1/audit?limit=1").json()["items"][0]["id"],
         api_key=door.made("/v1/api-keys", json={"name": "object"})["id"],
+        sealed=door.post(
+            "/v1/encrypt", content=door.mail(), params={"to": f"notices@{domain}"}, headers=RFC822
+        ).content,
     )
 
 

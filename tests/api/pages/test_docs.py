@@ -38,3 +38,31 @@ def test_links_inside_the_page_lead_somewhere(client: Client) -> None:
 )
 def test_a_schema_in_words(schema: dict[str, Any], words: str) -> None:
     assert docs.kind(schema) == words
+
+
+def test_backticks_become_code_and_what_they_hold_is_escaped(client: Client) -> None:
+    text = client.get("/docs").text
+    assert "`" not in text
+    assert "<code>Authorization: Bearer ms_live_...</code>" in text
+
+
+def test_lists_and_answers_have_names_that_people_read(client: Client) -> None:
+    text = client.get("/docs").text
+    assert "Successful Response" not in text
+    assert "Page_" not in text
+    assert 'id="model-strPage"' in text
+    assert "A piece of the list" in text
+
+
+def test_operation_says_which_scope_it_needs() -> None:
+    spec = {
+        "paths": {
+            "/v1/a": {
+                "get": {"operationId": "a", "security": [{"apiKey": ["x:read"]}], "responses": {}},
+                "put": {"operationId": "b", "security": [{"apiKey": []}], "responses": {}},
+                "post": {"operationId": "c", "responses": {}},
+            }
+        }
+    }
+    found = {operation.name: (operation.public, operation.scopes) for _, operation in docs.operations(spec)}
+    assert found == {"a": (False, ("x:read",)), "b": (False, ()), "c": (True, ())}
