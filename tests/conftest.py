@@ -14,6 +14,7 @@ from pytest_socket import socket_allow_hosts
 from db.engine import Database
 from tests.database import DATABASES, Server, migrate, opened, postgresql
 from tests.fakes import FakeClock
+from tests.interop import matrix
 
 # A slow machine is no failure.
 settings.register_profile("mailseal", deadline=None, max_examples=100)
@@ -37,6 +38,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     )
     counts = ", ".join(f"{name} {ran[name]}" for name in DATABASES)
     terminalreporter.write_line(f"tests per database: {counts}")
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in getattr(report, "user_properties", []):
+            if name == "shown" and report.when == "call":
+                terminalreporter.write_line(value)
+    outcomes = [(name, one) for name in ("passed", "failed", "error") for one in terminalreporter.stats.get(name, [])]
+    for line in matrix.lines(outcomes):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,5 @@
+"""What is tried with openssl alone: its options, and its view of chain, OCSP and CRL."""
+
 import base64
 import time
 from collections.abc import Callable
@@ -6,31 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.interop.conftest import Client
-from tests.mails import BODIES, SENDER, mail
 from tests.openssl import Answer, openssl
 from tests.served import Served
 
 Certify = Callable[..., Client]
-
-
-@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
-@pytest.mark.parametrize("form", ["detached", "opaque"])
-@pytest.mark.parametrize("sender", [SENDER, "press@campus.example"], ids=["rsa3072", "p256"])
-def test_openssl_verifies_what_the_service_signs(
-    service: Served, root: Path, sender: str, form: str, body: bytes
-) -> None:
-    signed = service.sign(mail(body, sender=sender), **{"as": form})
-    judged = openssl("cms", "-verify", "-CAfile", root, given=signed)
-    assert judged.ok, judged.text
-    assert service.verify(signed)["verdict"] == "valid"
-
-
-def test_openssl_refuses_what_was_altered_afterwards(service: Served, root: Path) -> None:
-    signed = service.sign(mail())
-    altered = signed.replace(b"Friday", b"Monday")
-    assert altered != signed
-    assert not openssl("cms", "-verify", "-CAfile", root, given=altered).ok
-    assert service.verify(altered)["reasons"] == ["message_altered"]
 
 
 @pytest.mark.parametrize("kind", ["rsa", "p256"])
