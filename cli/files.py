@@ -12,6 +12,7 @@ from cli import terminal
 from formats import pem
 from formats.certificate import Certificate
 from keys import pkcs12
+from keys.software import PrivateKey
 from services.words import reports
 from smime import report as reporting
 from smime import verify as craft
@@ -42,9 +43,7 @@ def sign(
 ) -> None:
     """Sign a message with the key in a .p12 file."""
     message = read_message(terminal.read_file(file, limit=MESSAGE_OCTETS), limit=MESSAGE_LIMIT)
-    key, certificate, chain = pkcs12.read_pkcs12(
-        terminal.read_file(p12, limit=FILE_OCTETS), _passphrase(passphrase_file)
-    )
+    key, certificate, chain = read_p12(p12, passphrase_file)
     for sender in message.senders():
         if not certificate.covers(sender):
             terminal.stop(
@@ -100,6 +99,11 @@ def verify(
     if valid and out is not None:
         terminal.write_out(craft.signed_bytes(opened), out=out)
     return 0 if valid else terminal.NO
+
+
+def read_p12(file: Path, passphrase_file: Path | None) -> tuple[PrivateKey, Certificate, tuple[Certificate, ...]]:
+    """The key, its certificate and the rest of the chain in a .p12 file."""
+    return pkcs12.read_pkcs12(terminal.read_file(file, limit=FILE_OCTETS), _passphrase(passphrase_file))
 
 
 def _passphrase(file: Path | None) -> str:

@@ -11,7 +11,7 @@ import typer
 # typer carries its click inside, and offers no public name for the error of a wrong command line.
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
-from cli import doctor, files, init, remote, serve, terminal
+from cli import doctor, files, init, remote, sealing, serve, terminal
 from cli.audit import audit
 from cli.terminal import COULD_NOT_RUN, NO, Stop
 from formats.errors import NotReady, Refusal
@@ -26,7 +26,7 @@ def _version(wanted: bool) -> None:
 
 app = typer.Typer(
     name="mailseal",
-    help="A campus CA for S/MIME, and the service that signs and verifies mail with its certificates.",
+    help="A campus CA for S/MIME, and the service that signs, verifies, encrypts and decrypts mail.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -50,6 +50,8 @@ app.command("migrate")(init.migrate)
 app.command("doctor")(doctor.doctor)
 app.command("sign")(files.sign)
 app.command("verify")(files.verify)
+app.command("encrypt")(sealing.encrypt)
+app.command("decrypt")(sealing.decrypt)
 app.command("revoke")(remote.revoke)
 app.add_typer(remote.certificates, name="certificates")
 app.add_typer(remote.identities, name="identities")

@@ -11,13 +11,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from db import api_keys, certificates, crls, jobs
+from db import api_keys, certificates, crls, jobs, outbox
 from db.api_keys import ApiKeyRow
 from formats.errors import Refusal
 from services import founding, start
 from services.context import Context
 from services.settings import Settings
 
+LATE_LETTER: Final = timedelta(minutes=15)
 LATE_JOB: Final = timedelta(minutes=5)
 ROOT_CRLS_LEFT: Final = timedelta(days=90)
 AUTHORITY_LEFT: Final = timedelta(days=365)
@@ -152,6 +153,27 @@ def _jobs(context: Context) -> Iterator[Finding]:
             )
 
 
+def _letters(context: Context) -> Iterator[Finding]:
+    now = context.clock()
+    with context.database.read() as read:
+        counted = outbox.counts(read)
+    for one in counted:
+        if one.state in outbox.OPEN and one.oldest < now - LATE_LETTER:
+            yield _failure(
+                "letters",
+                f"{one.number} letters ({one.kind}) wait, the oldest since {one.oldest:%Y-%m-%d %H:%M} UTC",
+                hint="see the job delivery in the log, and whether the relay of MAILSEAL_SMTP_URL answers",
+            )
+        if one.state == "given_up":
+            yield _warning(
+                "letters",
+                f"{one.number} letters ({one.kind}) were given up since {one.oldest:%Y-%m-%d}",
+                hint="the log names each by its id, and tells why",
+            )
+    if context.settings.smtp_url is None and not context.issuers.campus.demo:
+        yield _warning("letters", "letters only go into the folder outbox", hint="set MAILSEAL_SMTP_URL")
+
+
 def _addresses(context: Context) -> Iterator[Finding]:
     campus = context.issuers.campus
     if campus.demo:
@@ -182,6 +204,7 @@ CHECKS: Final[dict[str, Check]] = {
     "status": _status,
     "authorities": _authorities,
     "jobs": _jobs,
+    "letters": _letters,
     "addresses": _addresses,
     "disk": _disk,
 }

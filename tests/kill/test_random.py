@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -21,6 +22,7 @@ from sqlalchemy import func, select
 from db import audit
 from db.certificates import CERTIFICATES
 from db.engine import Database
+from db.outbox import OPEN, OUTBOX
 from services.intents import DEADLINE
 from tests.campus import csr
 from tests.database import Server, opened
@@ -31,7 +33,14 @@ KILLS: Final = {"sqlite": 20, "postgresql": 5}
 AT_ONCE: Final = 200
 KEYS: Final = 4  # since one key is served at most 64 requests at a time
 LOAD_SECONDS: Final = (1.0, 3.5)
-SCOPES: Final = ["certificates:issue", "certificates:revoke", "messages:sign", "admin", "messages:verify"]
+SCOPES: Final = [
+    "certificates:issue",
+    "certificates:revoke",
+    "messages:sign",
+    "messages:encrypt",
+    "admin",
+    "messages:verify",
+]
 PKCS10: Final = {"Content-Type": "application/pkcs10"}
 RFC822: Final = {"Content-Type": "message/rfc822"}
 REQUESTS: Final = [csr(f"r{number}@campus.example") for number in range(12)]
@@ -84,6 +93,13 @@ async def sign(client: httpx.AsyncClient, told: Acknowledged) -> None:
         told.records.add(answer.headers["Mailseal-Record"])
 
 
+async def encrypt(client: httpx.AsyncClient, told: Acknowledged) -> None:
+    letter = mail().replace(b"all@campus.example", b"notices@campus.example")
+    answer = await client.post("/v1/encrypt", content=letter, headers=RFC822)
+    if answer.status_code == 200:
+        told.records.add(answer.headers["Mailseal-Record"])
+
+
 async def add_key(client: httpx.AsyncClient, told: Acknowledged) -> None:
     body = {"name": "load", "scopes": ["messages:verify"], "mailboxes": []}
     answer = await client.post("/v1/api-keys", json=body)
@@ -93,7 +109,7 @@ async def add_key(client: httpx.AsyncClient, told: Acknowledged) -> None:
 
 Deed = Callable[[httpx.AsyncClient, Acknowledged], Coroutine[Any, Any, None]]
 DEEDS: Final[list[Deed]] = [
-    issue, issue, issue, revoke, revoke, sign, add_key,
+    issue, issue, issue, revoke, revoke, sign, encrypt, add_key,
 ]  # fmt: skip
 
 
@@ -172,12 +188,14 @@ def run(url: str, folder: Path, *, kills: int) -> str:
     assert all([told.issued, told.revoked, told.records, told.keys])
     with serve(folder, MAILSEAL_DATABASE_URL=url, MAILSEAL_LOG_LEVEL="error") as served:
         settled_in_time(url)
+        letters = each_letter_once(served, url)
         all_there(served, url, told)
         for serial in settled(url):
             assert served.http.get(f"/v1/certificates/{serial}").json()["status"] == "revoked"
     # Otherwise the settling of intents was never put to the test.
     assert left >= min(kills, 5)
-    return f"{kills} kills, {left} of them with open intents; acknowledged and there: {told.counts}"
+    there = f"acknowledged and there: {told.counts}, letters {letters}"
+    return f"{kills} kills, {left} of them with open intents; {there}"
 
 
 def prepare(served: Served) -> list[str]:
@@ -194,6 +212,29 @@ def settled_in_time(url: str) -> None:
     while "intended" in states(url):
         assert time.monotonic() < deadline, states(url)
         time.sleep(0.5)
+
+
+def each_letter_once(served: Served, url: str) -> int:
+    """Every certificate has been told of, each mailbox once, in a file that no other file repeats."""
+    deadline = time.monotonic() + 120
+    while open_letters(url):
+        assert time.monotonic() < deadline, open_letters(url)
+        time.sleep(0.5)
+    with opened(url) as database, database.read() as read:
+        rows = set(read.connection.execute(select(OUTBOX.c.id).where(OUTBOX.c.state == "sent")).scalars())
+        told = select(CERTIFICATES.c.serial).where(
+            CERTIFICATES.c.state == "issued", CERTIFICATES.c.proof == "api_client"
+        )
+        certificates = list(read.connection.execute(told).scalars())
+    files = [path.read_bytes() for path in (served.data / "outbox").iterdir() if not path.name.startswith(".")]
+    ids = [re.findall(rb"(?im)^message-id: (.*)$", content)[0] for content in files]
+    assert len(files) == len(rows) == len(set(ids)) == len(certificates)
+    return len(files)
+
+
+def open_letters(url: str) -> int:
+    with opened(url) as database, database.read() as read:
+        return len(read.connection.execute(select(OUTBOX.c.id).where(OUTBOX.c.state.in_(OPEN))).all())
 
 
 def settled(url: str) -> list[str]:

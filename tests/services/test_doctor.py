@@ -11,6 +11,8 @@ from services import doctor, founding
 from services.api_keys import Grant, add_local
 from services.doctor import Finding, Severity
 from tests.campus import Campus
+from tests.services.deeds import issue
+from tests.services.letters import run
 
 
 def found(campus: Campus, about: str) -> list[Finding]:
@@ -92,3 +94,18 @@ def test_what_keeps_it_from_starting_is_the_one_finding(campus: Campus, tmp_path
     assert [one.about for one in examined.findings] == ["start"]
     assert not examined.is_well
     assert "migrate" in examined.findings[0].hint or "init" in examined.findings[0].hint
+
+
+def test_letters_that_wait_or_were_given_up_are_told(campus: Campus) -> None:
+    issue(campus)
+    assert found(campus, "letters") == []
+    campus.clock.advance(timedelta(minutes=16))
+    assert "1 letters (certificate_issued) wait" in found(campus, "letters")[0].detail
+    campus.clock.advance(timedelta(days=4))
+    run(campus)
+    assert [one.severity for one in found(campus, "letters")] == [Severity.WARNING]
+    assert "given up" in found(campus, "letters")[0].detail
+
+
+def test_production_without_a_relay_is_told(campus: Campus) -> None:
+    assert "MAILSEAL_SMTP_URL" in found(as_production(campus), "letters")[0].hint

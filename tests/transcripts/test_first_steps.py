@@ -43,7 +43,7 @@ def test_readme_commands_run_and_show_what_they_say(service: Served, tmp_path: P
     readme = (ROOT / "README.md").read_text()
     blocks = re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     called = [block for block in blocks if "curl" in block or "mailseal verify" in block]
-    assert len(called) == 3
+    assert len(called) == 4
     here = (
         "".join(called)
         .replace("localhost:8000", service.url.removeprefix("http://"))
@@ -53,6 +53,7 @@ def test_readme_commands_run_and_show_what_they_say(service: Served, tmp_path: P
     shown = paste(here, folder=tmp_path)
     # openssl prints the body of what it verified: of the signed mail, and of the forged one too
     assert shown.count("You are enrolled.") == 2
+    assert shown.count("What is my mark?") == 1
     assert "Signed by registry@campus.example." in shown
     expected = re.search(r"^```text\n(invalid.*?)^```", readme, re.MULTILINE | re.DOTALL)
     assert expected is not None
