@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Column, Integer, Table, UniqueConstraint, or_, select, update
+from sqlalchemy import Column, Integer, Table, UniqueConstraint, and_, bindparam, or_, select, update
 
 from db.columns import METADATA, Line, UtcDateTime, Words, rule
-from db.engine import Read, Write
+from db.engine import Database, Read, Write
+from db.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,23 @@ API_KEYS: Final = Table(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Member(ApiKeyRow):
+    """A key, once for each of its line up to it."""
+
+    member: str
+
+
+_LINE: Final = API_KEYS.alias("line")
+_BY_HASH: Final = Prepared(
+    select(API_KEYS, _LINE.c.id.label("member"))
+    .join(_LINE, and_(_LINE.c.lineage == API_KEYS.c.lineage, _LINE.c.position <= API_KEYS.c.position))
+    .where(API_KEYS.c.key_sha256 == bindparam("key_sha256", type_=Line()))
+    .order_by(_LINE.c.position),
+    _Member,
+)
+
+
 def insert(write: Write, row: ApiKeyRow) -> None:
     """Store a key; AlreadyThere if its id, its hash or its place in the lineage is taken."""
     write.insert(API_KEYS, row)
@@ -65,6 +83,12 @@ def insert(write: Write, row: ApiKeyRow) -> None:
 def find_by_hash(read: Read, key_sha256: str) -> ApiKeyRow | None:
     """The key of this hash, whether it still counts or not."""
     return read.one(select(API_KEYS).where(API_KEYS.c.key_sha256 == key_sha256), ApiKeyRow)
+
+
+def find_with_lineage(read: Read | Database, key_sha256: str) -> tuple[ApiKeyRow, tuple[str, ...]] | None:
+    """The key of this hash, whether it still counts or not, and the ids of its predecessors and itself, oldest first."""
+    rows = read.ask(_BY_HASH, key_sha256=key_sha256)
+    return (rows[0], tuple(row.member for row in rows)) if rows else None
 
 
 def find(read: Read, key_id: str) -> ApiKeyRow | None:

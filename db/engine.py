@@ -1,6 +1,7 @@
 """The database: opened by URL, read and written in transactions of two types, on SQLite and PostgreSQL alike.
 
 Every function of this room takes a Read or a Write as its first argument, and so says what it does. A Write is a Read.
+Some take a Database as well, and then ask one statement that is a moment of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from sqlalchemy import (
     Connection,
@@ -31,6 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.askers import ASK_SECONDS, Askers
 from db.errors import (
     AlreadyThere,
     DatabaseAbsent,
@@ -42,14 +44,11 @@ from db.errors import (
     StatementRefused,
     TextRefused,
 )
-from db.failures import read_failure
+from db.failures import of_sqlite, read_failure
+from db.prepared import Prepared, Row
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-
-    Row = TypeVar("Row", bound=DataclassInstance)
-else:
-    Row = TypeVar("Row")
 
 __all__ = [
     "AlreadyThere",
@@ -120,6 +119,18 @@ class Read:
         """All rows, as `kind`."""
         return [kind(**found) for found in self.execute(statement).mappings()]
 
+    def ask(self, prepared: Prepared[Row], **asked: object) -> list[Row]:
+        """All rows that a prepared statement finds; on SQLite by the driver itself, which takes a tenth of the time."""
+        driver = self.connection.connection.driver_connection
+        if not isinstance(driver, sqlite3.Connection):
+            return [prepared.kind(**found) for found in self.execute(prepared.statement, asked).mappings()]
+        self.refuse_if_broken()
+        try:
+            return prepared.on_sqlite(driver, asked)
+        except sqlite3.Error as error:
+            self._is_broken = True
+            raise of_sqlite(error) from None
+
     def values(self, statement: Select[Any]) -> list[Any]:
         """The first column of all rows."""
         return list(self.execute(statement).scalars())
@@ -164,6 +175,7 @@ class Database:
         # starve one another ("database is locked").
         self._turn = threading.Lock()
         self._writer: int | None = None
+        self._askers = None if file is None else Askers(file)
 
     @classmethod
     def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS) -> Self:
@@ -209,6 +221,16 @@ class Database:
                 _limit(connection, "statement_timeout", timeout)
             yield Read(connection)
 
+    def ask(self, prepared: Prepared[Row], **asked: object) -> list[Row]:
+        """All rows that one prepared statement finds, in a Read of its own with a timeout of a second.
+
+        On SQLite without the words around it: one statement sees one moment anyway.
+        """
+        if self._askers is None:
+            with self.read(timeout=ASK_SECONDS) as read:
+                return read.ask(prepared, **asked)
+        return self._askers.ask(prepared, asked)
+
     @contextmanager
     def write(self) -> Iterator[Write]:
         """A transaction that writes, committed when its context ends, rolled back by an exception."""
@@ -234,6 +256,8 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+        if self._askers is not None:
+            self._askers.close()
 
     @contextmanager
     def _transaction(self, options: Mapping[str, Any]) -> Iterator[Connection]:

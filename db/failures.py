@@ -82,14 +82,15 @@ def read_failure(error: SQLAlchemyError) -> Exception:
     if isinstance(origin, TextRefused):
         return origin
     if isinstance(origin, sqlite3.Error):
-        return _of_sqlite(origin)
+        return of_sqlite(origin)
     if isinstance(origin, psycopg.Error):
         return _of_postgresql(origin, is_broken=isinstance(error, DBAPIError) and error.connection_invalidated)
     # From our own column types, whose texts repeat no value, or from SQLAlchemy itself.
     return StatementRefused(f"{type(error).__name__}: {type(origin).__name__}: {origin}")
 
 
-def _of_sqlite(error: sqlite3.Error) -> Exception:
+def of_sqlite(error: sqlite3.Error) -> Exception:
+    """Our own error for one of the driver's."""
     name: str = getattr(error, "sqlite_errorname", type(error).__name__)
     if name in _UNIQUE:
         return AlreadyThere(str(error))  # names the columns, never a value

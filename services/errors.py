@@ -1,19 +1,21 @@
 """What the services refuse, each leaf with its stable code.
 
 UnknownCaller  CredentialRefused
-Forbidden      ScopeMissing, MailboxNotAllowed, GrantExceedsOwn
-NotFound       CertificateNotFound, IdentityNotFound, ApiKeyNotFound, AuditEntryNotFound, AuthorityNotFound
+Forbidden      ScopeMissing, MailboxNotAllowed, GrantExceedsOwn, ProofInsufficient
+NotFound       CertificateNotFound, IdentityNotFound, ApiKeyNotFound, AuditEntryNotFound, AuthorityNotFound,
+               LinkRefused, SessionEnded
 Conflict       AlreadyRevoked, KeyOfAnotherPerson, MailboxSpelledOtherwise, IdentityKeysDiffer, InProgress,
                AlreadyDelivered, NotCompleted, TwoLiveKeys
 Unacceptable   MailDomainRefused, KeyCompromised, InvalidityDateRefused, IdempotencyKeyMalformed, IdempotencyMismatch,
-               IdentityUnknown, IdentityPaused, CertificateRevoked, FromNotIdentity, NotValid, ChoiceUnknown,
+               IdentityUnknown, IdentityPaused, CertificateRevoked, FromNotIdentity, NotValid,
+               RecipientWithoutCertificate, SeveralMessages, AlgorithmsNotOffered, ChoiceUnknown,
                ScopeUnknown, NameRefused, NetworkMalformed, ExpiryRefused, OptionsRefused, SettingsDiffer, NotADemo
 NotReady       NotInitialised, IssuingTooLate, Overloaded, DataUnsafe, FolderNotWritable
 """
 
 from __future__ import annotations
 
-from formats.errors import Conflict, Forbidden, NotFound, NotReady, TooMany, Unacceptable, UnknownCaller
+from formats.errors import Conflict, Forbidden, NotFound, NotReady, Unacceptable, UnknownCaller
 
 
 class CredentialRefused(UnknownCaller):
@@ -42,6 +44,13 @@ class GrantExceedsOwn(Forbidden):
 
     code = "grant_exceeds_own"
     hint = "grant only what your own key holds; on the machine, `mailseal api-keys add --local` makes any key"
+
+
+class ProofInsufficient(Forbidden):
+    """A mailed link proves a mailbox, and neither a name nor a department's role."""
+
+    code = "proof_insufficient"
+    hint = "ask for a mailbox certificate, or an administrator for one with a name or a role"
 
 
 class CertificateNotFound(NotFound):
@@ -77,6 +86,20 @@ class AuthorityNotFound(NotFound):
 
     code = "authority_not_found"
     hint = "GET /v1/authorities lists the authorities"
+
+
+class LinkRefused(NotFound):
+    """The link is used, expired, foreign or truncated: one answer for all."""
+
+    code = "link_refused"
+    hint = "ask for a new link: each opens once, within an hour, in the browser that confirms it"
+
+
+class SessionEnded(NotFound):
+    """No session is open in this browser, or it has ended."""
+
+    code = "session_ended"
+    hint = "ask for a new link"
 
 
 class AlreadyRevoked(Conflict):
@@ -209,6 +232,31 @@ class NotValid(Unacceptable):
         self.report = report
 
 
+class RecipientWithoutCertificate(Unacceptable):
+    """Recipients to whom nothing can be sealed; `places` are JSON pointers, each with who it is."""
+
+    code = "recipient_without_certificate"
+    hint = "send their certificates along in parts named `certificate`, or leave them out with missing=skip"
+
+    def __init__(self, detail: str, *, places: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(detail)
+        self.places = places
+
+
+class SeveralMessages(Unacceptable):
+    """Blind recipients need messages of their own, and the answer can hold one."""
+
+    code = "several_messages"
+    hint = "take all of them as JSON: Accept: application/json"
+
+
+class AlgorithmsNotOffered(Unacceptable):
+    """These algorithms are not offered yet."""
+
+    code = "algorithms_not_offered"
+    hint = "use `compatible`, which every mail program reads, or `modern`"
+
+
 class ChoiceUnknown(Unacceptable):
     """The value is not one of the choices."""
 
@@ -279,11 +327,12 @@ class IssuingTooLate(NotReady):
     hint = "send the request again"
 
 
-class Overloaded(TooMany):
-    """More records wait to be written than we keep in memory."""
+class Overloaded(NotReady):
+    """More is waiting here to be taken in or written down than we keep in memory."""
 
     code = "overloaded"
     hint = "ask again in a few seconds"
+    retry_after = 1
 
 
 class DataUnsafe(NotReady):
