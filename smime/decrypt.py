@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from smime.source import Source
 
 INNER_TAKEN: Final = "inner_fields_taken"
 INNER_LEFT_OUT: Final = "inner_fields_left_out"
+
+_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 # What people wrote (RFC 5322 3.6.1 to 3.6.5). No trace of the way, and nothing that a mail server vouches for, ever
 # comes from inside, where no server has looked.
@@ -78,6 +81,9 @@ def open_sealed(sealed: SealedMail, *, keys: Sequence[OpeningKey]) -> OpenedMail
         inner = read_entity(Source(content))
     except (Malformed, TooLarge):
         raise DecryptionFailed from None
+    # CBC does not prove its content: what one wrong key in 256 opens to must not be told from what others do not.
+    if not inner.fields and _CONTROLS.search(content):
+        raise DecryptionFailed
     outer = [one for one in sealed.message.fields if not _is_of_the_body(one)]
     taken, findings = _taken(inner, {one.name for one in outer})
     lines = [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from contextlib import suppress
 from typing import Any
 
@@ -172,6 +173,19 @@ def test_plaintext_that_is_no_mime_entity_fails_like_all_else(alice: Person, con
     with pytest.raises(DecryptionFailed) as caught:
         opened(wrapped(sealed(alice, content)), alice)
     assert (caught.value.detail, caught.value.__cause__) == ("the message cannot be opened", None)
+
+
+def test_octets_of_chance_do_not_pass_for_a_message(alice: Person) -> None:
+    """What one wrong key in 256 opens to under CBC."""
+    chance = random.Random(1)
+    for beginning in (b"", b"\n") * 50:
+        with pytest.raises(DecryptionFailed):
+            opened(wrapped(sealed(alice, beginning + chance.randbytes(chance.randint(90, 400)))), alice)
+
+
+def test_text_with_an_empty_header_is_a_message(alice: Person) -> None:
+    text = "\r\n你好\r\n".encode()
+    assert opened(wrapped(sealed(alice, text)), alice).data.endswith(text)
 
 
 def test_no_key_fits(alice: Person, mallory: Person) -> None:

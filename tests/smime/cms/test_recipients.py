@@ -68,6 +68,12 @@ def test_the_same_serial_of_another_issuer_is_another_recipient(root: Authority,
     assert info.id not in RecipientId.of(twin.certificate)
 
 
+def test_a_certificate_without_key_identifier_is_named_by_issuer_and_serial(issuing: Authority) -> None:
+    certificate = _certified_rsa(issuing, modulus=(1 << 3072) - 1)
+    only = RecipientId(issuer=certificate.issuer_der, serial=certificate.serial.value)
+    assert RecipientId.of(certificate) == {only}
+
+
 def test_a_key_agreement_has_a_recipient_for_each_of_its_keys(carol: Person) -> None:
     found = read(kari(carol, recipients=3))
     assert [info.id in RecipientId.of(carol.certificate) for info in found] == [True] * 3
