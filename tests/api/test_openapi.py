@@ -16,6 +16,7 @@ from api.assembly import bare
 from api.bodies import JSON
 from api.problems import STATUSES
 from api.routers import ROUTERS
+from services.authority import SCOPES
 from tests.api import schemas
 from tests.api.door import Door
 
@@ -69,7 +70,9 @@ def test_operation_says_what_it_does_and_who_may(name: str, operation: dict[str,
     if operation["security"] == []:
         assert not {"401", "403"} & operation["responses"].keys()
     else:
-        assert operation["security"] == [{"apiKey": []}]
+        (security,) = operation["security"]
+        assert security.keys() == {"apiKey"}
+        assert set(security["apiKey"]) <= set(SCOPES)
         assert {"401", "403"} <= operation["responses"].keys()
 
 

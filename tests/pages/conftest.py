@@ -28,9 +28,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests; each has contexts of its own."""
+    """One browser for the tests of a file; each has contexts of its own.
+
+    No longer than that: while it is open an event loop counts as running, and nobody else can run theirs.
+    """
     if not CHROMIUM.exists():
         reason = f"{CHROMIUM} missing: apt-get install --no-install-recommends chromium"
         if os.environ.get("MAILSEAL_REQUIRE_ALL") == "1":
