@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table, func, null, select, update
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, func, null, or_, select, update
 
 from db.columns import METADATA, Line, UtcDateTime, one_of, rule
 from db.engine import Read, Write
+from db.jobs import JOBS
 
 STATES: Final = ("waiting", "composed", "sent", "given_up")
 OPEN: Final = ("waiting", "composed")
@@ -90,6 +91,17 @@ def insert_if_absent(write: Write, row: OutboxRow) -> bool:
 def find(read: Read, row_id: str) -> OutboxRow | None:
     """One row by its id."""
     return read.one(select(OUTBOX).where(OUTBOX.c.id == row_id), OutboxRow)
+
+
+def wake(write: Write, job: str, *, now: datetime) -> None:
+    """Let the job that sends be wanted from now on, unless it is already.
+
+    Who finds it wanted does not touch its row, on which all who post would else wait for one another, and which the
+    job could not take up as long as they do. Rarely the job is taken up just then and has looked before this Write
+    ends; then it looks again when it is due.
+    """
+    is_later = or_(JOBS.c.wanted_at.is_(None), JOBS.c.wanted_at > now)
+    write.execute(update(JOBS).where(JOBS.c.name == job, is_later).values(wanted_at=now))
 
 
 def due(read: Read, *, now: datetime, limit: int) -> list[OutboxRow]:

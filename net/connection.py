@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from aiosmtplib import SMTP, SMTPException, SMTPHeloError, SMTPResponseException
+from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from aiosmtplib.response import SMTPResponse
 
 from formats.errors import Refusal
@@ -36,15 +36,26 @@ class Times:
     grace: float = 5.0
 
 
+class Client(SMTP):
+    """aiosmtplib's, that hangs up at once: with TLS it would wait for the other side's goodbye, which may not come."""
+
+    def close(self) -> None:
+        """Let the connection go."""
+        transport = self.transport
+        super().close()
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
+
+
 class Connection:
     """Sends letters, connecting when it must; one thread uses it, and any thread may stop it."""
 
-    def __init__(self, runner: asyncio.Runner, *, make_client: Callable[[], SMTP], times: Times) -> None:
+    def __init__(self, runner: asyncio.Runner, *, make_client: Callable[[], Client], times: Times) -> None:
         self._runner = runner
         self._loop = runner.get_loop()
         self._make_client = make_client
         self._times = times
-        self._client: SMTP | None = None
+        self._client: Client | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_with_relay = False
         self._is_stopped = False
@@ -99,7 +110,7 @@ class Connection:
             self._is_with_relay = False
             self._task = None
 
-    async def _announce(self, letter: Letter) -> SMTP:
+    async def _announce(self, letter: Letter) -> Client:
         """Connect, unless we are connected, and name sender and recipient; a kept connection may be broken by now."""
         client, is_new = await self._connected()
         try:
@@ -111,7 +122,7 @@ class Connection:
             await _name(client, letter)
         return client
 
-    async def _connected(self) -> tuple[SMTP, bool]:
+    async def _connected(self) -> tuple[Client, bool]:
         if self._client is not None and self._client.is_connected:
             return self._client, False
         self._client = self._make_client()
@@ -127,21 +138,17 @@ class Connection:
 
     def _drop(self) -> None:
         if self._client is not None:
-            with suppress(OSError, RuntimeError):
-                self._client.close()
+            self._client.close()
         self._client = None
 
 
-async def _greet(client: SMTP) -> None:
+async def _greet(client: Client) -> None:
     await client.connect()
     if client.is_ehlo_or_helo_needed:
-        try:
-            await client.ehlo()
-        except SMTPHeloError:
-            await client.helo()
+        await client.ehlo()
 
 
-async def _name(client: SMTP, letter: Letter) -> None:
+async def _name(client: Client, letter: Letter) -> None:
     addresses = (letter.sender, letter.recipient)
     options = []
     if not all(address.is_ascii for address in addresses):
@@ -153,7 +160,7 @@ async def _name(client: SMTP, letter: Letter) -> None:
     await _ask(client, b"RCPT", b"TO:" + recipient, blame=LetterRefused)
 
 
-async def _ask(client: SMTP, *words: bytes, blame: type[Refusal]) -> None:
+async def _ask(client: Client, *words: bytes, blame: type[Refusal]) -> None:
     """Say one command, to which the relay must agree."""
 
     async def say() -> SMTPResponse:

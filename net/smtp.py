@@ -12,9 +12,7 @@ from enum import StrEnum
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from aiosmtplib import SMTP
-
-from net.connection import Connection, Times
+from net.connection import Client, Connection, Times
 
 
 class Encryption(StrEnum):
@@ -99,9 +97,9 @@ class Relay:
             for connection in self._connections:
                 connection.stop()
 
-    def _client(self) -> SMTP:
+    def _client(self) -> Client:
         route = self._route
-        return SMTP(
+        return Client(
             hostname=route.host,
             port=route.port,
             username=route.user,

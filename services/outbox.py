@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from db import jobs, outbox
+from db import outbox
 from db.engine import Write, new_id
 from db.outbox import OutboxRow
 from formats.mailbox import Mailbox
@@ -59,7 +59,7 @@ def post(write: Write, context: Context, fact: Fact, *, now: datetime) -> bool:
     )
     if not outbox.insert_if_absent(write, row):
         return False
-    jobs.hasten(write, JOB, due_at=now)
+    outbox.wake(write, JOB, now=now)
     return True
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from db import outbox
+from db import jobs, outbox
 from db.engine import Database, StatementRefused
 from db.outbox import Count, OutboxRow
 from tests.db.rows import HOUR, NOW, outbox_row
@@ -138,3 +138,28 @@ def test_no_row_contradicts_itself(database: Database, impossible: OutboxRow) ->
 
 def test_a_row_shows_nothing_that_it_holds() -> None:
     assert "sealed" not in repr(outbox_row())
+
+
+def test_the_job_is_wanted_from_the_first_that_is_posted(database: Database) -> None:
+    with database.write() as write:
+        jobs.ensure(write, "delivery", due_at=NOW + HOUR)
+        outbox.wake(write, "delivery", now=NOW)
+        outbox.wake(write, "delivery", now=NOW + SECOND)
+        outbox.wake(write, "settling", now=NOW)
+        assert [(job.name, job.wanted_at) for job in jobs.all_(write)] == [("delivery", NOW)]
+        assert jobs.claim(write, holder="me", now=NOW, lease_seconds=60) is not None
+        outbox.wake(write, "delivery", now=NOW + SECOND)
+        assert [job.wanted_at for job in jobs.all_(write)] == [NOW + SECOND]
+
+
+def test_who_posts_does_not_wait_for_somebody_who_posts(database: Database) -> None:
+    with database.write() as write:
+        jobs.ensure(write, "delivery", due_at=NOW + HOUR)
+        outbox.wake(write, "delivery", now=NOW)
+    if database.is_sqlite:
+        return  # where one writes at a time anyway
+    with database.write() as one, database.write() as other:
+        outbox.wake(one, "delivery", now=NOW + SECOND)
+        outbox.wake(other, "delivery", now=NOW + SECOND)
+        with database.write() as third:
+            assert jobs.claim(third, holder="me", now=NOW, lease_seconds=60) is not None

@@ -191,6 +191,21 @@ def test_a_relay_without_esmtp_is_greeted_the_old_way() -> None:
     assert len(relay.letters) == 1
 
 
+def test_all_that_comes_before_a_letter_s_content_is_bounded_together() -> None:
+    hasty = Times(command=60, prelude=0.3, answer=60)
+    with scripted_relay(rcpt=HANG) as relay, refused(RelayUnreachable, "in time"):
+        send(relay_at(relay.url, times=hasty))
+
+
+def test_a_broken_challenge_is_no_smtp() -> None:
+    with (
+        scripted_relay(ehlo=b"250-relay\r\n250 AUTH CRAM-MD5\r\n", auth=b"334 abcde\r\n") as relay,
+        refused(RelayUnreachable, "not SMTP"),
+    ):
+        send(relay_at(relay.url.replace("//", "//user:SECRET@")))
+    assert "SECRET" not in " ".join(relay.heard)
+
+
 def test_a_refused_letter_leaves_the_way_free_for_the_next() -> None:
     with scripted_relay(rcpt=b"550 no\r\n") as relay, relay_at(relay.url).open() as connection:
         with refused(LetterRefused, "550"):
@@ -200,7 +215,7 @@ def test_a_refused_letter_leaves_the_way_free_for_the_next() -> None:
     assert len(relay.letters) == 1
 
 
-@pytest.mark.parametrize("at", ["greeting", "rcpt", "end"])
+@pytest.mark.parametrize("at", ["ehlo", "rcpt", "end"])
 def test_stopping_ends_what_is_under_way_and_sends_nothing_more(at: str) -> None:
     with scripted_relay(**{at: HANG}) as relay:
         way = relay_at(relay.url, times=PATIENT)

@@ -57,9 +57,12 @@ class FakeWay:
 
 
 class DyingDatabase:
-    """A database whose process ends at a point such as `before 2`: its second Write, or just after its commit."""
+    """A database where something goes wrong at a point such as `before 2`, its second Write, or just after its commit.
 
-    def __init__(self, database: Database, *, point: str, failure: Callable[[], BaseException] = Died) -> None:
+    By default the process ends there; `failure` may also do something, and give back nothing to raise.
+    """
+
+    def __init__(self, database: Database, *, point: str, failure: Callable[[], BaseException | None] = Died) -> None:
         self._database = database
         self._point = point
         self._failure = failure
@@ -75,12 +78,14 @@ class DyingDatabase:
     def write(self) -> Iterator[Write]:
         self._writes += 1
         number = self._writes
-        if self._point == f"before {number}":
-            raise self._failure()
+        self._pass(f"before {number}")
         with self._database.write() as write:
             yield write
-        if self._point == f"after {number}":
-            raise self._failure()
+        self._pass(f"after {number}")
+
+    def _pass(self, point: str) -> None:
+        if self._point == point and (failure := self._failure()) is not None:
+            raise failure
 
 
 def with_way(campus: Campus, way: FakeWay | Outgoing) -> Campus:

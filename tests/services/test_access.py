@@ -33,6 +33,8 @@ def test_what_names_or_returns_a_mailbox_is_bound_to_the_keys_mailboxes() -> Non
         "me.show",
         "messages.verify",
         "messages.verify_custom",
+        "messages.encrypt",
+        "recipients.list",
         "api_keys.manage",
         "audit.own",
         "audit.all",

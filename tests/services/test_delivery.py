@@ -329,6 +329,41 @@ def test_a_frozen_holder_does_not_touch_what_another_has_taken_up(campus: Campus
     assert (the_row(campus).attempts, the_row(campus).error) == (2, "relay_defers")
 
 
+def test_who_composes_too_slowly_leaves_the_letter_to_who_has_taken_it_up(campus: Campus) -> None:
+    second = FakeWay()
+
+    def overtaken() -> None:
+        wait_out(campus)
+        run(with_way(campus, second))
+
+    first = FakeWay()
+    held = with_way(with_sender(campus), first)
+    post(held)
+    slow = DyingDatabase(campus.context.database, point="before 2", failure=overtaken)
+    with pytest.raises(LeaseLost):
+        deliver(with_database(held, slow), claim(campus))
+    assert (len(first.taken), len(second.taken)) == (0, 1)
+    assert len(entries(campus, action="message.signed")) == 1
+
+
+def test_who_has_looked_too_early_leaves_what_another_has_begun(campus: Campus) -> None:
+    second = FakeWay()
+    first = FakeWay()
+    held = with_way(with_sender(campus), first)
+    post(held)
+    lease = claim(campus)
+
+    def overtaken() -> None:
+        # As if the lease had been somebody else's for a moment: rows are fenced by themselves.
+        deliver(with_way(campus, second), lease)
+
+    assert (
+        deliver(with_database(held, DyingDatabase(campus.context.database, point="before 1", failure=overtaken)), lease)
+        == 0
+    )
+    assert (len(first.taken), len(second.taken)) == (0, 1)
+
+
 def test_two_nodes_never_send_the_same_letter(campus: Campus) -> None:
     ways = FakeWay(), FakeWay()
     people = [f"person{number}@campus.example" for number in range(12)]
@@ -364,7 +399,7 @@ def test_a_real_relay_gets_each_letter_once_over_one_connection(campus: Campus) 
 def test_a_relay_that_hangs_keeps_neither_other_jobs_nor_an_end_waiting(campus: Campus) -> None:
     post(with_sender(campus))
     patient = Times(command=600, prelude=600, answer=600, grace=0.1)
-    with scripted_relay(greeting=HANG) as relay:
+    with scripted_relay(ehlo=HANG) as relay:
         held = with_way(campus, Relay(Route.from_url(relay.url), hello="localhost", times=patient))
         timetable = Timetable(held.context)
         timetable.start()
