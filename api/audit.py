@@ -23,7 +23,9 @@ router: Final = APIRouter(tags=["audit"])
 class Actor(BaseModel):
     """Who did it."""
 
-    kind: str = Field(description="`api_key`, `operator`, `job`, or `link` for a person by a mailed link", examples=["api_key"])
+    kind: str = Field(
+        description="`api_key`, `operator`, `job`, or `link` for a person by a mailed link", examples=["api_key"]
+    )
     id: str | None = Field(description="The id of the API key", examples=["019a8f3c5b7e7d6c8a9b0c1d2e3f4a5b"])
     name: str = Field(examples=["library notices"])
 

@@ -43,13 +43,17 @@ def main() -> None:
             began, cpu, mine = time.perf_counter(), time.process_time(), time.thread_time()
             runner.run(repeat(opened.app, made, times=TIMES))
             n = TIMES / 1e6
-            print(f"{which}: {(time.perf_counter() - began) / n:.0f} us wall, "
-                f"{(time.process_time() - cpu) / n:.0f} us CPU, {(time.thread_time() - mine) / n:.0f} us loop thread")
+            print(
+                f"{which}: {(time.perf_counter() - began) / n:.0f} us wall, "
+                f"{(time.process_time() - cpu) / n:.0f} us CPU, {(time.thread_time() - mine) / n:.0f} us loop thread"
+            )
         profile = cProfile.Profile()
         profile.enable()
         runner.run(repeat(opened.app, made, times=TIMES))
         profile.disable()
-        pstats.Stats(profile, stream=sys.stdout).sort_stats(by).print_stats(int(sys.argv[3]) if len(sys.argv) > 3 else 15)
+        pstats.Stats(profile, stream=sys.stdout).sort_stats(by).print_stats(
+            int(sys.argv[3]) if len(sys.argv) > 3 else 15
+        )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 else:
     Row = TypeVar("Row")
 
-_SQLITE: Final = sqlite.dialect(paramstyle="qmark")  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
+_SQLITE: Final = sqlite.dialect(paramstyle="qmark")
 _Converter = Callable[[Any], Any]
 
 
@@ -38,7 +38,7 @@ class Prepared(Generic[Row]):
         self._binds: Final = [
             (name, compiled.params[name], _to_sqlite(compiled.binds[name].type)) for name in compiled.positiontup or ()
         ]
-        self._columns: Final = [(column.key, _from_sqlite(column.type)) for column in statement.selected_columns]
+        self._columns: Final = [(str(column.key), _from_sqlite(column.type)) for column in statement.selected_columns]
 
     def on_sqlite(self, connection: sqlite3.Connection, asked: Mapping[str, object]) -> list[Row]:
         """The rows, by the driver; raises its errors, and TextRefused."""
@@ -46,9 +46,7 @@ class Prepared(Generic[Row]):
         return [self._row(found) for found in connection.execute(self._text, values).fetchall()]
 
     def _row(self, found: tuple[Any, ...]) -> Row:
-        return self.kind(
-            **{name: convert(value) for (name, convert), value in zip(self._columns, found, strict=True)}
-        )
+        return self.kind(**{name: convert(value) for (name, convert), value in zip(self._columns, found, strict=True)})
 
 
 def _to_sqlite(type_: TypeEngine[Any]) -> _Converter:

@@ -111,7 +111,6 @@ def agree(settings: Settings, installed: Installation, *, demo: bool) -> None:
         if field in settings.model_fields_set and _text(here) != _text(there):
             raise SettingsDiffer(f"{variable(field)} is {_text(here)}, and the CA was made with {_text(there)}")
 
-
     if settings.mail_from is not None and Mailbox.parse(settings.mail_from).domain not in installed.mail_domains:
         there = _text(installed.mail_domains)
         raise SettingsDiffer(f"{variable('mail_from')} is {settings.mail_from}, and the mail domains are {there}")
