@@ -80,11 +80,6 @@ def insert(write: Write, row: ApiKeyRow) -> None:
     write.insert(API_KEYS, row)
 
 
-def find_by_hash(read: Read, key_sha256: str) -> ApiKeyRow | None:
-    """The key of this hash, whether it still counts or not."""
-    return read.one(select(API_KEYS).where(API_KEYS.c.key_sha256 == key_sha256), ApiKeyRow)
-
-
 def find_with_lineage(read: Read | Database, key_sha256: str) -> tuple[ApiKeyRow, tuple[str, ...]] | None:
     """The key of this hash, whether it still counts or not, and the ids of its predecessors and itself, oldest first."""
     rows = read.ask(_BY_HASH, key_sha256=key_sha256)

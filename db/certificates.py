@@ -291,12 +291,6 @@ def crl_entries(read: Read, issuer_id: str, *, not_expired_since: datetime) -> l
     return read.values(entries.order_by(_C.revoked_at, _C.serial))
 
 
-def valid_for_mailbox(read: Read, mailbox_key: str, *, now: datetime) -> list[CertificateRow]:
-    """The certificates of a mailbox that are issued, valid now and not revoked, newest first."""
-    named = _C.serial.in_(select(_M.serial).where(_M.mailbox_key == mailbox_key))
-    return read.many(_ROW.where(named, _is_valid(now)).order_by(_C.id.desc()), CertificateRow)
-
-
 def valid_for_encryption(read: Read, mailbox_keys: Iterable[str], *, now: datetime) -> list[CertificateRow]:
     """The certificates of these mailboxes for encryption that are issued, valid now and not revoked, newest first.
 

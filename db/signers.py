@@ -18,20 +18,7 @@ from db.private_keys import PRIVATE_KEYS, PrivateKeyRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignerRow:
-    """An identity with its two present certificates and the key that signs, None where it is not kept here."""
-
-    paused: bool
-    certificate: bytes | None = field(repr=False)
-    not_after: datetime
-    revoked_at: datetime | None
-    encryption_certificate: bytes | None = field(repr=False)
-    encryption_revoked_at: datetime | None
-    key: PrivateKeyRow | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Joined:
-    """The same, as the database gives it."""
+    """An identity with its two present certificates; from `id` on the columns of the key that signs."""
 
     paused: bool
     certificate: bytes | None = field(repr=False)
@@ -49,7 +36,9 @@ class _Joined:
     ciphertext: bytes = field(repr=False)
     created_at: datetime
 
+    @property
     def key(self) -> PrivateKeyRow | None:
+        """The key that signs; None where it is not kept here."""
         return None if self.id is None else PrivateKeyRow(**{name: getattr(self, name) for name in _KEY})
 
 
@@ -70,22 +59,10 @@ _OF_MAILBOX: Final = Prepared(
     .join(_ENCRYPTION, _ENCRYPTION.c.serial == IDENTITIES.c.encryption_serial)
     .outerjoin(PRIVATE_KEYS, PRIVATE_KEYS.c.id == _SIGNING.c.key_id)
     .where(IDENTITIES.c.mailbox_key == bindparam("mailbox_key", type_=Line())),
-    _Joined,
+    SignerRow,
 )
 
 
 def find(read: Read | Database, mailbox_key: str) -> SignerRow | None:
     """What signs for a mailbox, whether it may or not; None if the mailbox has no identity."""
-    rows = read.ask(_OF_MAILBOX, mailbox_key=mailbox_key)
-    if not rows:
-        return None
-    row = rows[0]
-    return SignerRow(
-        paused=row.paused,
-        certificate=row.certificate,
-        not_after=row.not_after,
-        revoked_at=row.revoked_at,
-        encryption_certificate=row.encryption_certificate,
-        encryption_revoked_at=row.encryption_revoked_at,
-        key=row.key(),
-    )
+    return next(iter(read.ask(_OF_MAILBOX, mailbox_key=mailbox_key)), None)

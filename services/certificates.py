@@ -13,7 +13,6 @@ Issuing takes six steps, so that nothing signed is ever lost (docs/adr/0002):
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -261,7 +260,7 @@ def definite_form(order: Order) -> bytes:
     asked = {field.name: getattr(order, field.name) for field in fields(order)}
     asked["request"] = hashlib.sha256(order.request or b"").hexdigest()
     asked["subject"] = None if order.subject is None else dict(order.subject)
-    return json.dumps(asked, sort_keys=True).encode()
+    return idempotency.definite_form(**asked)
 
 
 def made_before(context: Context, claimed: Claim) -> CertificateView | None:

@@ -44,7 +44,7 @@ class Algorithms:
     transport: KeyTransport
 
 
-# messages.md 5: what every mail program reads, and what RFC 8551 demands.
+# What mail programs in use read (docs/clients.md), and what RFC 8551 2.7 demands.
 _OFFERED: Final[Mapping[str, Algorithms]] = MappingProxyType(
     {
         "compatible": Algorithms(cipher=ContentCipher.AES256_CBC, transport=KeyTransport.PKCS1),

@@ -106,7 +106,8 @@ def find_signer(context: Context, mailbox: Mailbox) -> Signer:
         raise IdentityUnknown(f"no identity is kept here for {mailbox}")
     if row.paused:
         raise IdentityPaused(f"the identity of {mailbox} is paused")
-    if row.key is None or row.certificate is None:
+    key = row.key
+    if key is None or row.certificate is None:
         raise IdentityUnknown(f"no signing key is kept here for {mailbox}")
     if row.revoked_at is not None:
         raise CertificateRevoked(f"the signing certificate of {mailbox} is revoked")
@@ -116,7 +117,7 @@ def find_signer(context: Context, mailbox: Mailbox) -> Signer:
     return Signer(
         certificate=known(row.certificate),
         chain=context.issuers.issuing.chain[:-1],
-        key=custody.key_of(context.vault, row.key),
+        key=custody.key_of(context.vault, key),
         encryption_certificate=known(encryption) if encryption else None,
     )
 

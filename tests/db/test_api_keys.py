@@ -1,5 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 
 import pytest
@@ -26,8 +26,13 @@ def test_key_is_found_by_id_and_by_hash_whether_it_counts_or_not(database: Datab
     with database.write() as write:
         row = stored(write, cidrs=("10.0.0.0/8", "::1/128"), expires_at=NOW - DAY, ended_at=NOW - HOUR, scopes=())
         assert api_keys.find(write, row.id) == row
-        assert api_keys.find_by_hash(write, row.key_sha256) == row
-        assert api_keys.find_by_hash(write, "00" * 32) is None
+        by_hash = api_keys.find_with_lineage(write, row.key_sha256)
+        assert by_hash is not None
+        assert {name: getattr(by_hash[0], name) for name in asdict(row)} == {
+            name: getattr(row, name) for name in asdict(row)
+        }
+        assert by_hash[1] == (row.id,)
+        assert api_keys.find_with_lineage(write, "00" * 32) is None
         assert api_keys.find(write, "nowhere") is None
 
 
@@ -93,6 +98,11 @@ def test_lineage_is_the_key_and_its_predecessors(database: Database) -> None:
         assert api_keys.lineage_ids(write, first.lineage, up_to_position=0) == [first.id]
         assert api_keys.lineage_ids(write, first.lineage, up_to_position=1) == [first.id, second.id]
         assert api_keys.lineage_ids(write, first.lineage, up_to_position=2) == [first.id, second.id, third.id]
+        assert [
+            (found[0].id, found[1])
+            for row in (first, third)
+            if (found := api_keys.find_with_lineage(write, row.key_sha256)) is not None
+        ] == [(first.id, (first.id,)), (third.id, (first.id, second.id, third.id))]
 
 
 def test_live_keys_of_a_lineage_have_neither_ended_nor_expired(database: Database) -> None:

@@ -333,11 +333,11 @@ def test_valid_certificates_of_a_mailbox_come_newest_first(write: Write) -> None
     issue(write, "alice@campus.example", not_before=NOW - 2 * DAY, not_after=NOW - DAY)
     issue(write, "alice@campus.example", not_before=NOW + DAY, not_after=NOW + 2 * DAY)
     certificates.insert_intended(write, intent("alice@campus.example"))
-    assert serials(certificates.valid_for_mailbox(write, "alice@campus.example", now=NOW)) == [
+    assert serials(certificates.valid_for_encryption(write, ["alice@campus.example"], now=NOW)) == [
         second.serial,
         first.serial,
     ]
-    assert certificates.valid_for_mailbox(write, "carol@campus.example", now=NOW) == []
+    assert certificates.valid_for_encryption(write, ["carol@campus.example"], now=NOW) == []
 
 
 def test_certificates_for_encryption_of_many_mailboxes_come_newest_first(write: Write) -> None:

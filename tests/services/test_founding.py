@@ -290,9 +290,9 @@ def test_repeated_after_the_root_key_was_moved_away_nothing_is_made(empty_databa
 def test_the_first_key_of_production_expires_after_thirty_days(empty_database_url: str, tmp_path: Path) -> None:
     made = found(production(tmp_path, empty_database_url), demo=False)
     with opened(empty_database_url) as database, database.read() as read:
-        row = api_keys.find_by_hash(read, credential.hash_of(made.admin_key_file.read_text().strip()))
-    assert row is not None
-    assert row.expires_at == datetime(2026, 3, 2, 8, 30, tzinfo=UTC) + timedelta(days=30)
+        found_key = api_keys.find_with_lineage(read, credential.hash_of(made.admin_key_file.read_text().strip()))
+    assert found_key is not None
+    assert found_key[0].expires_at == datetime(2026, 3, 2, 8, 30, tzinfo=UTC) + timedelta(days=30)
 
 
 def test_every_campus_gets_a_policy_arc_of_its_own_that_32_bit_programs_read(

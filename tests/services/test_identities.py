@@ -381,4 +381,4 @@ def test_a_full_batch_calls_for_the_next(campus: Campus, monkeypatch: pytest.Mon
     campus.run_jobs()
     assert len(entries(campus, action="identity.renewed")) == 2
     with campus.context.database.read() as read:
-        assert len(table.valid_for_mailbox(read, OTHER.key, now=campus.clock())) == 4
+        assert len(table.valid_for_encryption(read, [OTHER.key], now=campus.clock())) == 2
