@@ -109,3 +109,12 @@ def test_letters_that_wait_or_were_given_up_are_told(campus: Campus) -> None:
 
 def test_production_without_a_relay_is_told(campus: Campus) -> None:
     assert "MAILSEAL_SMTP_URL" in found(as_production(campus), "letters")[0].hint
+
+
+def test_a_row_that_no_timetable_runs_is_no_late_job(campus: Campus) -> None:
+    """Founding takes its turn by such a row, which stays."""
+    campus.run_jobs()
+    with campus.context.database.write() as write:
+        jobs.ensure(write, founding.TURN, due_at=campus.clock())
+    campus.clock.advance(timedelta(minutes=6))
+    assert founding.TURN not in " ".join(one.detail for one in found(campus, "jobs"))
