@@ -26,11 +26,12 @@ from api.scopes import scopes_of
 MEDIA: Final = "application/yaml"
 VERSION: Final = "1"
 DESCRIPTION: Final = """\
-A campus certificate authority for S/MIME, and the service that signs and verifies mail with its certificates.
+A campus certificate authority for S/MIME, and the service that signs, verifies, encrypts and decrypts
+mail with its certificates.
 
 Every call but the public ones takes `Authorization: Bearer ms_live_...` with a key that has the scopes it names, and
 for the mailboxes it names; 64 requests of one key are served at a time. Every POST that changes something takes an
-`Idempotency-Key`: repeated under the same one, it is done once. Every answer carries `X-Request-Id`. Every
+`Idempotency-Key`: repeated under the same one, it is done once; messages are computed again each time. Every answer carries `X-Request-Id`. Every
 answer of 400 and above is a `Problem` (RFC 9457), whose `type` is a page that says what to do. Times are UTC.
 """
 _TEMPLATE: Final = "#/components/schemas/{model}"

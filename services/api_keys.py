@@ -212,7 +212,7 @@ def _check(grant: Grant, *, now: datetime) -> Grant:
 def _refuse_name(name: str) -> None:
     """A name stands in the record, where it must not pass for somebody else or hide what it is."""
     if not name.isprintable() or name != name.strip() or not name or name in _TAKEN:
-        raise NameRefused("the name is empty, taken, or not plain printable text", pointers=("/name",))
+        raise NameRefused("the name is empty, too long, or not plain printable text", pointers=("/name",))
 
 
 def _network(text: str) -> str:

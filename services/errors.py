@@ -272,7 +272,7 @@ class ScopeUnknown(Unacceptable):
 
 
 class NameRefused(Unacceptable):
-    """The name of an API key is empty, taken, or not plain printable text."""
+    """The name of an API key is empty, too long, or not plain printable text."""
 
     code = "name_refused"
     hint = "name the key after what it is for, in plain text without blanks at its ends"
