@@ -25,7 +25,7 @@ test: .venv/.dev  ## the whole suite, on both databases
 check: .venv/.dev  ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy $(ROOMS) tests
+	@$(BIN)/mypy $(ROOMS) tests bench
 	@$(BIN)/lint-imports --no-cache
 
 fix: .venv/.dev  ## format, and mend what the linter can mend

@@ -1,4 +1,4 @@
-"""Where the time of one call goes: `python -m bench.profile [sign|sign-raw|verify|ocsp]`, by cProfile within one process."""
+"""Where the time of one call goes: `python -m bench.profile [sign|sign-raw]`, by cProfile within one process."""
 
 from __future__ import annotations
 
