@@ -72,8 +72,9 @@ def _table(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
     yield ",".join(_COLUMNS)
     for entry in entries:
         line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow([_cell(entry, column) for column in _COLUMNS])
-        yield line.getvalue()
+        # Only the letters of the line's end are quoted within a cell, so both of them are named.
+        csv.writer(line, lineterminator="\r\n").writerow([_cell(entry, column) for column in _COLUMNS])
+        yield line.getvalue().removesuffix("\r\n")
 
 
 def _cell(entry: dict[str, Any], column: str) -> str:

@@ -29,7 +29,7 @@ from services.certificates import CertificateView
 from services.errors import AlreadyDelivered, AlreadyRevoked, CertificateNotFound, ChoiceUnknown, InProgress
 from services.words import pages as words
 
-# Certificates of one link, so that nobody fills the register.
+# Certificates that one link makes in a minute, so that nobody fills the register at once.
 MADE: Final = 10
 CHAIN: Final = "application/pem-certificate-chain"
 _NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")

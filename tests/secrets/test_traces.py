@@ -108,7 +108,7 @@ def exchange_sealed_mail(served: Served, secrets: Secrets) -> None:
         for query in ({}, {"sign": "true"}):
             sealed = served.post("/v1/encrypt", content=one, params=query, headers=RFC822).content
             opened_again = served.post("/v1/decrypt", content=sealed, headers=RFC822).content
-            assert PARAGRAPH.encode() in opened_again or b"Content-Transfer-Encoding" in opened_again
+            assert PARAGRAPH.encode() in opened_again
         lines = sealed.split(b"\r\n")
         for place in (-3, 20):
             altered = b"\r\n".join([*lines[:place], lines[place][::-1], *lines[place:][1:]])

@@ -56,19 +56,6 @@ def test_the_record_is_exported_line_by_line_and_as_a_table(service: Served, tmp
     assert f"{len(rows)} entries" in table.err
 
 
-def test_a_table_holds_no_formula(service: Served) -> None:
-    """Spreadsheets run what begins with = + - @."""
-    name = '=HYPERLINK("http://evil.example")'
-    made = mailseal("api-keys", "add", name, "--scope", "messages:sign", "--json", environ=service.environ)
-    assert made.code in {0, 1}
-    key = service.post("/v1/api-keys", status=201, json={"name": "@SUM(1)", "scopes": ["audit:read"], "mailboxes": []})
-    service.http.get("/v1/me", headers={"Authorization": f"Bearer {key.json()['key']}"})
-    shown = mailseal("audit", "export", "--format", "csv", environ=service.environ)
-    cells = [cell for row in csv.reader(io.StringIO(shown.out)) for cell in row]
-    assert cells
-    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
-
-
 def test_says_its_version() -> None:
     shown = mailseal("--version")
     assert (shown.code, shown.out.split()[0]) == (0, "mailseal")
