@@ -55,6 +55,7 @@ class CertificateRow:
     certificate: bytes | None = field(repr=False)
     sha256: str | None
     spki_sha256: str
+    subject_key_id: str | None
     key_id: str | None
     not_before: datetime
     not_after: datetime
@@ -107,6 +108,8 @@ CERTIFICATES: Final = Table(
     Column("certificate", LargeBinary),
     Column("sha256", Line(), unique=True),
     Column("spki_sha256", Line(), nullable=False, index=True),
+    # In hexadecimal, as the certificate says it: sealed messages may name it by this alone.
+    Column("subject_key_id", Line(), index=True),
     # Looked at when the transaction ends, so that certificate and key may be stored in either order.
     Column("key_id", Line(), ForeignKey("private_keys.id", deferrable=True, initially="DEFERRED")),
     Column("not_before", UtcDateTime(), nullable=False),
@@ -165,12 +168,21 @@ def insert_intended(write: Write, row: CertificateRow) -> None:
         )
 
 
-def complete(write: Write, serial: str, *, owner: str, certificate: bytes, sha256: str, now: datetime) -> bool:
+def complete(
+    write: Write,
+    serial: str,
+    *,
+    owner: str,
+    certificate: bytes,
+    sha256: str,
+    subject_key_id: str | None,
+    now: datetime,
+) -> bool:
     """Store the certificate of an intent; False if it is not this owner's, is settled, or its deadline has come."""
     statement = (
         update(CERTIFICATES)
         .where(_C.serial == serial, _C.owner == owner, _OPEN, _C.deadline > now)
-        .values(state="issued", certificate=certificate, sha256=sha256)
+        .values(state="issued", certificate=certificate, sha256=sha256, subject_key_id=subject_key_id)
     )
     return bool(write.change(statement))
 
@@ -311,10 +323,14 @@ def valid_for_encryption(read: Read, mailbox_keys: Iterable[str], *, now: dateti
     ]
 
 
-def with_kept_keys(read: Read, *, limit: int) -> list[CertificateRow]:
-    """Up to `limit` certificates for encryption whose keys are kept here, newest first; also those that have ended."""
+def with_kept_keys(read: Read, subject_key_ids: Iterable[str], *, limit: int) -> list[CertificateRow]:
+    """Up to `limit` certificates for encryption that these key identifiers name and whose keys are kept here.
+
+    Newest first, also those that have ended; of more than a thousand identifiers the first thousand count.
+    """
+    named = _C.subject_key_id.in_(sorted(set(subject_key_ids))[:_AT_A_TIME])
     kept = (_C.key_id.is_not(None), _C.certificate.is_not(None), _C.use == "encrypt", _C.profile != "ocsp")
-    return read.many(_ROW.where(*kept).order_by(_C.id.desc()).limit(limit), CertificateRow)
+    return read.many(_ROW.where(named, *kept).order_by(_C.id.desc()).limit(limit), CertificateRow)
 
 
 def uses_of_key(read: Read, spki_sha256: str) -> list[KeyUse]:

@@ -113,6 +113,7 @@ def _intent(draft: Draft, *, issuer_id: str, owner: str, now: datetime) -> Certi
         certificate=None,
         sha256=None,
         spki_sha256=draft.spki_sha256,
+        subject_key_id=None,
         key_id=draft.key_id,
         not_before=prepared.not_before,
         not_after=prepared.not_after,
@@ -153,12 +154,19 @@ def _complete(
     write: Write, context: Context, principal: Principal, row: CertificateRow, certificate: Certificate
 ) -> CertificateRow:
     now = context.clock()
+    key_id = certificate.subject_key_id.hex() if certificate.subject_key_id else None
     if not certificates.complete(
-        write, row.serial, owner=row.owner, certificate=certificate.der, sha256=certificate.sha256, now=now
+        write,
+        row.serial,
+        owner=row.owner,
+        certificate=certificate.der,
+        sha256=certificate.sha256,
+        subject_key_id=key_id,
+        now=now,
     ):
         raise IssuingTooLate("the certificate was not ready before its deadline")
     _record(write, context, principal, row, action="certificate.issued")
-    issued = replace(row, state="issued", certificate=certificate.der, sha256=certificate.sha256)
+    issued = replace(row, state="issued", certificate=certificate.der, sha256=certificate.sha256, subject_key_id=key_id)
     _tell(write, context, issued, now=now)
     return issued
 

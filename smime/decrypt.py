@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from formats.certificate import Certificate
 from formats.errors import Malformed, TooLarge
 from smime.cms.enveloped import Enveloped, OpeningKey, open_content, read_enveloped
 from smime.cms.errors import DecryptionFailed
@@ -42,10 +43,11 @@ class SealedMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedMail:
-    """The mail with its plaintext in place, and slugs of what was seen on the way."""
+    """The mail with its plaintext in place, slugs of what was seen on the way, and whose key opened it."""
 
     data: bytes = field(repr=False)
     findings: tuple[str, ...]
+    certificate: Certificate
 
 
 def read_sealed(message: Message) -> SealedMail:
@@ -76,14 +78,26 @@ def open_sealed(sealed: SealedMail, *, keys: Sequence[OpeningKey]) -> OpenedMail
     NoKeyForMessage where no key fits; DecryptionFailed for everything that fails inside, a plaintext that is no MIME
     entity too.
     """
-    content = open_content(sealed.enveloped, keys=keys)
+    for content in open_content(sealed.enveloped, keys=keys):
+        inner = _entity(content.data)
+        if inner is not None:
+            return _in_place(sealed, inner, certificate=content.certificate)
+    raise DecryptionFailed
+
+
+def _entity(content: bytes) -> Entity | None:
+    """The plaintext as a MIME entity.
+
+    CBC does not prove its content: what one wrong key in 256 opens to must not be told from what others do not.
+    """
     try:
         inner = read_entity(Source(content))
     except (Malformed, TooLarge):
-        raise DecryptionFailed from None
-    # CBC does not prove its content: what one wrong key in 256 opens to must not be told from what others do not.
-    if not inner.fields and _CONTROLS.search(content):
-        raise DecryptionFailed
+        return None
+    return None if not inner.fields and _CONTROLS.search(content) else inner
+
+
+def _in_place(sealed: SealedMail, inner: Entity, *, certificate: Certificate) -> OpenedMail:
     outer = [one for one in sealed.message.fields if not _is_of_the_body(one)]
     taken, findings = _taken(inner, {one.name for one in outer})
     lines = [
@@ -91,7 +105,8 @@ def open_sealed(sealed: SealedMail, *, keys: Sequence[OpeningKey]) -> OpenedMail
         b"MIME-Version: 1.0\r\n",
         *(whole(one) for one in inner.fields if one.name.startswith("content-")),
     ]
-    return OpenedMail(data=b"".join([*lines, b"\r\n", body_of(inner)]), findings=findings)
+    data = b"".join([*lines, b"\r\n", body_of(inner)])
+    return OpenedMail(data=data, findings=findings, certificate=certificate)
 
 
 def _taken(inner: Entity, present: set[str]) -> tuple[list[Field], tuple[str, ...]]:

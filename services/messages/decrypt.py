@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 from db import certificates, private_keys
@@ -35,8 +36,10 @@ from smime.report import Report, Verdict
 
 # A signed letter without attachments; an RSA key takes a millisecond, and the first time ninety.
 INLINE_OCTETS: Final = 24 * 1024
-# Certificates among which one is looked for by its key identifier alone.
-KEPT: Final = 10_000
+# More may name so many of ours that finding them is worth a thread hop.
+INLINE_RECIPIENTS: Final = 50
+# Certificates that are looked at where recipients are named by key identifier: a key stays the same when it is renewed.
+KEPT: Final = 1_000
 
 _PURPOSE: Final = "decrypt"
 _EC: Final = "p"
@@ -89,7 +92,7 @@ async def decrypt(context: Context, principal: Principal, *, data: bytes, identi
     access.allow(principal, "messages.decrypt", mailboxes=[] if identity is None else [identity])  # (1)
     is_small = len(data) <= INLINE_OCTETS
     sealed = _read(context, data) if is_small else await asyncio.to_thread(_read, context, data)
-    if is_small and not _names_key_ids(sealed):
+    if is_small and len(sealed.enveloped.recipients) <= INLINE_RECIPIENTS:
         case = _find(context, principal, sealed, identity)  # (2)
     else:
         case = await asyncio.to_thread(_find, context, principal, sealed, identity)
@@ -99,7 +102,8 @@ async def decrypt(context: Context, principal: Principal, *, data: bytes, identi
         else:
             found = await asyncio.to_thread(_open, context, principal, data, case)
     except DecryptionFailed:
-        await _record(context, _entry(context, principal, data, case, action="message.decryption_failed"))  # (4)
+        tried = case.kept[0].row
+        await _record(context, _entry(context, principal, data, case, tried, action="message.decryption_failed"))  # (4)
         raise DecryptionFailed from None
     await _record(context, found[1])
     return found[0]
@@ -114,15 +118,10 @@ def _read(context: Context, data: bytes) -> SealedMail:
     return read_sealed(read_message(data, limit=context.settings.message_limit))
 
 
-def _names_key_ids(sealed: SealedMail) -> bool:
-    """Whether all our certificates may have to be looked through."""
-    return any(info.id is not None and info.id.key_id is not None for info in sealed.enveloped.recipients)
-
-
 def _find(context: Context, principal: Principal, sealed: SealedMail, identity: Mailbox | None) -> _Case:
     with context.database.read(timeout=1.0) as read:
         named = _named(context, read, sealed.enveloped.recipients)
-        allowed = [row for row in named if _may_use(principal, row, identity)]
+        allowed = (row for row in named if _may_use(principal, row, identity))
         kept = tuple(_with_keys(read, allowed))
     if not kept:
         raise NoKeyForMessage("none of your keys is among the recipients")
@@ -130,14 +129,15 @@ def _find(context: Context, principal: Principal, sealed: SealedMail, identity: 
 
 
 def _named(context: Context, read: Read, recipients: Sequence[RecipientInfo]) -> list[CertificateRow]:
-    """Our certificates that the recipients name, newest first; by key identifier only where nothing else names them."""
+    """Our certificates that the recipients name, newest first."""
     issuer = context.issuers.issuing.certificate.subject_der
     ids = {info.id for info in recipients if info.id is not None}
     serials = [serial for id_ in ids if id_.issuer == issuer and (serial := _serial(id_)) is not None]
-    rows = certificates.find_many(read, serials)
-    if any(id_.key_id is not None for id_ in ids):
-        rows += certificates.with_kept_keys(read, limit=KEPT)
-    found = {row.serial: row for row in rows if row.certificate is not None and ids & _ids(row.certificate)}
+    rows = [row for row in certificates.find_many(read, serials) if row.certificate is not None]
+    key_ids = [id_.key_id.hex() for id_ in ids if id_.key_id is not None]
+    if key_ids:
+        rows += certificates.with_kept_keys(read, key_ids, limit=KEPT)
+    found = {row.serial: row for row in rows}
     return sorted(found.values(), key=lambda row: row.id, reverse=True)
 
 
@@ -148,20 +148,16 @@ def _serial(id_: RecipientId) -> str | None:
     return str(Serial(id_.serial))
 
 
-def _ids(der: bytes) -> frozenset[RecipientId]:
-    return RecipientId.of(known(der))
-
-
 def _may_use(principal: Principal, row: CertificateRow, identity: Mailbox | None) -> bool:
     is_asked_for = identity is None or identity.key in {Mailbox.parse(text).key for text in row.mailboxes}
     return is_asked_for and access.covers_all(principal, row.mailboxes)
 
 
-def _with_keys(read: Read, rows: Sequence[CertificateRow]) -> list[_Kept]:
-    """Those whose key is kept for decrypting: keys that sign are for nothing else."""
-    keys = [(row, private_keys.find(read, row.key_id)) for row in rows if row.key_id is not None]
-    kept = [_Kept(row=row, key=key) for row, key in keys if key is not None and key.purpose == _PURPOSE]
-    return kept[:MAX_OPENING_KEYS]
+def _with_keys(read: Read, rows: Iterable[CertificateRow]) -> Iterator[_Kept]:
+    """The first 8 whose key is kept for decrypting: keys that sign are for nothing else."""
+    keys = ((row, private_keys.find(read, row.key_id)) for row in rows if row.key_id is not None)
+    kept = (_Kept(row=row, key=key) for row, key in keys if key is not None and key.purpose == _PURPOSE)
+    return islice(kept, MAX_OPENING_KEYS)
 
 
 # --- opening ----------------------------------------------------------------------------------------------------------
@@ -174,7 +170,8 @@ def _open(context: Context, principal: Principal, data: bytes, case: _Case) -> t
     report = _judged(context, opened)
     outer = verify.judge(context, data, Given()).report if case.sealed.is_signed_outside else None
     integrity = _integrity(report, case.sealed)
-    entry = _entry(context, principal, data, case, action="message.decrypted", integrity=integrity)
+    row = next(one.row for one in case.kept if one.row.certificate == opened.certificate.der)
+    entry = _entry(context, principal, data, case, row, action="message.decrypted", integrity=integrity)
     found = Decrypted(data=opened.data, integrity=integrity, record=entry.id, report=report, outer_report=outer)
     return found, entry
 
@@ -194,9 +191,10 @@ def _integrity(report: Report, sealed: SealedMail) -> str:
     return "aead" if sealed.enveloped.authenticated else "none"
 
 
-def _entry(context: Context, principal: Principal, data: bytes, case: _Case, *, action: str, **more: str) -> AuditRow:
-    """The record: whose key was used on which sealed octets, and nothing of what came out."""
-    row = case.kept[0].row
+def _entry(
+    context: Context, principal: Principal, data: bytes, case: _Case, row: CertificateRow, *, action: str, **more: str
+) -> AuditRow:
+    """The record: whose key opened which sealed octets, or was the first to try, and nothing of what came out."""
     return audit.entry(
         principal,
         at=context.clock(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -65,6 +65,14 @@ class OpeningKey:
 
     certificate: Certificate
     key: PrivateKeyTypes = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedContent:
+    """What sealed content opened to, and the certificate whose key did it."""
+
+    data: bytes = field(repr=False)
+    certificate: Certificate
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -184,24 +192,26 @@ def _authenticated_data(attributes: Element | None) -> bytes:
 
 
 # --- opening ----------------------------------------------------------------------------------------------------------
-def open_content(enveloped: Enveloped, *, keys: Sequence[OpeningKey]) -> bytes:
-    """The content, opened by one of these keys that the recipients name.
+def open_content(enveloped: Enveloped, *, keys: Sequence[OpeningKey]) -> Iterator[OpenedContent]:
+    """What the content opens to, by one after the other of these keys that the recipients name.
 
-    NoKeyForMessage where they name none of them. After that everything that fails is DecryptionFailed: a wrong key,
-    padding or tag, and an algorithm not known here. Every key that fits, at most 8, is used once, on the first
-    recipient that names it, whether or not another has opened the content already. CBC does not prove its content:
-    about one in 256 changed messages opens to garbage.
+    The first is the content where the cipher proves it. CBC does not: about one in 256 changed messages, or keys that
+    a broken recipient gives, opens to garbage, so whoever cannot use what came takes the next, until DecryptionFailed
+    says that there is none. It stands for everything that fails: a wrong key, padding or tag, and an algorithm not
+    known here. NoKeyForMessage where the recipients name none of the keys. Every key that fits, at most 8, is used
+    once, on the first recipient that names it, whether or not another has opened the content already.
     """
     fitting = _fitting(enveloped.recipients, keys)
     if not fitting:
         raise NoKeyForMessage("none of the keys at hand is among the recipients")
     size = enveloped.cipher.key_size
-    for key in [content_key(info, key=opening.key, size=size) for info, opening in fitting]:
+    found = [(content_key(info, key=opening.key, size=size), opening.certificate) for info, opening in fitting]
+    for key, certificate in found:
         content = enveloped.encryption.decrypt(
             enveloped.encrypted, key=key, tag=enveloped.tag, authenticated=enveloped.attributes
         )
         if content is not None:
-            return content
+            yield OpenedContent(data=content, certificate=certificate)
     raise DecryptionFailed
 
 

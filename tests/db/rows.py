@@ -106,6 +106,7 @@ def intent(*mailboxes: str, **changes: Any) -> CertificateRow:
         certificate=None,
         sha256=None,
         spki_sha256=secrets.token_hex(32),
+        subject_key_id=None,
         key_id=None,
         not_before=NOW - HOUR,
         not_after=NOW + 365 * DAY,
@@ -124,9 +125,13 @@ def issue(write: Write, *mailboxes: str, **changes: Any) -> CertificateRow:
     """A certificate that was issued now."""
     row = intent(*mailboxes, **changes)
     certificates.insert_intended(write, row)
-    digest = secrets.token_hex(32)
-    assert certificates.complete(write, row.serial, owner="me", certificate=b"der", sha256=digest, now=NOW)
-    return replace(row, state="issued", certificate=b"der", sha256=digest)
+    done: dict[str, Any] = {
+        "certificate": b"der",
+        "sha256": secrets.token_hex(32),
+        "subject_key_id": row.subject_key_id or secrets.token_hex(20),
+    }
+    assert certificates.complete(write, row.serial, owner="me", now=NOW, **done)
+    return replace(row, state="issued", **done)
 
 
 def revoke(write: Write, serial: str, **changes: Any) -> bool:

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def page(read: Read, *, visible: Visible | None = None, limit: int = 50, **filte
 
 
 def complete(write: Write, row: CertificateRow, **changes: object) -> bool:
-    done = {"owner": "me", "certificate": b"der", "sha256": "ab" * 32, "now": NOW} | changes
+    done = {"owner": "me", "certificate": b"der", "sha256": "ab" * 32, "subject_key_id": None, "now": NOW} | changes
     return certificates.complete(write, row.serial, **done)  # type: ignore[arg-type]  # changes by name
 
 
@@ -355,17 +356,21 @@ def test_certificates_for_encryption_of_many_mailboxes_come_newest_first(write: 
 
 def test_certificates_whose_keys_are_kept_come_newest_first_and_bounded(write: Write) -> None:
     kept: list[CertificateRow] = []
+    named: dict[str, Any] = {"subject_key_id": "ab" * 20}
     for changes in ({}, {"not_before": NOW - 2 * DAY, "not_after": NOW - DAY}, {}):
         key = private_key(purpose="decrypt")
         private_keys.insert(write, key)
-        kept.append(issue(write, "alice@campus.example", use="encrypt", key_id=key.id, **changes))
+        kept.append(issue(write, "alice@campus.example", use="encrypt", key_id=key.id, **named, **changes))
     revoke(write, kept[0].serial)
     signing = private_key(purpose="sign")
     private_keys.insert(write, signing)
-    issue(write, "alice@campus.example", use="sign", key_id=signing.id)
-    issue(write, "alice@campus.example", use="encrypt")
-    assert serials(certificates.with_kept_keys(write, limit=9)) == [row.serial for row in kept[::-1]]
-    assert serials(certificates.with_kept_keys(write, limit=1)) == [kept[-1].serial]
+    issue(write, "alice@campus.example", use="sign", key_id=signing.id, **named)
+    issue(write, "alice@campus.example", use="encrypt", **named)
+    issue(write, "alice@campus.example", use="encrypt", key_id=key.id)
+    asked = [*(f"{number:040x}" for number in range(999)), "ab" * 20]
+    assert serials(certificates.with_kept_keys(write, asked, limit=9)) == [row.serial for row in kept[::-1]]
+    assert serials(certificates.with_kept_keys(write, asked, limit=1)) == [kept[-1].serial]
+    assert certificates.with_kept_keys(write, [], limit=9) == []
 
 
 def test_uses_of_a_key_are_all_but_those_that_nobody_got(write: Write) -> None:

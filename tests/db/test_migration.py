@@ -9,12 +9,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 
-from db import audit, migration
+from db import audit, certificates, migration
 from db.engine import Database, Read
 from db.errors import DatabaseAbsent, SchemaBehind, StatementRefused
 from db.tables import METADATA, TABLES
 from tests.database import opened
-from tests.db.rows import entry, fill, snapshot
+from tests.db.rows import NOW, entry, fill, found, intent, snapshot
+from tests.sealed import stranger
 
 
 def test_history_has_one_head_and_no_branch() -> None:
@@ -180,3 +181,20 @@ def test_new_sqlite_file_is_in_wal_mode_and_its_owner_s_alone(tmp_path: Path) ->
             assert read.execute(text("PRAGMA journal_mode")).scalar() == "wal"
     assert file.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_key_identifiers_are_read_from_the_certificates_that_are_there(database: Database) -> None:
+    certificate = stranger("alice@campus.example", at=NOW).certificate
+    with database.write() as write:
+        found(write)
+        row, other = intent(), intent()
+        for one, der in ((row, certificate.der), (other, b"none")):
+            certificates.insert_intended(write, one)
+            done: dict[str, Any] = {"certificate": der, "sha256": one.serial * 2, "subject_key_id": None}
+            assert certificates.complete(write, one.serial, owner="me", now=NOW, **done)
+    migration.downgrade(database, "0003")
+    migration.upgrade(database)
+    with database.read() as read:
+        read_now = {one.serial: one.subject_key_id for one in certificates.find_many(read, [row.serial, other.serial])}
+    assert certificate.subject_key_id is not None
+    assert read_now == {row.serial: certificate.subject_key_id.hex(), other.serial: None}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -9,15 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formats.errors import Refusal
-from smime.cms.ciphers import ContentCipher
+from smime.cms.ciphers import ContentCipher, ContentEncryption
 from smime.cms.enveloped import OpeningKey, seal_content
 from smime.cms.errors import CmsMalformed, DecryptionFailed, NoKeyForMessage
+from smime.cms.recipients import write_recipient
 from smime.decrypt import INNER_LEFT_OUT, INNER_TAKEN, OpenedMail, open_sealed, read_sealed
 from smime.encrypt import seal_message
 from smime.errors import NotEncrypted
 from smime.message import read_message
 from smime.transfer import encode_base64
 from tests.smime.campus import Person
+from tests.smime.cms.sealing import CONTENT_KEY, encryption_with
+from tests.smime.cms.sealing import sealed as put_together
 from tests.smime.mails import ENTITY, HEAD, cms, detached, opaque
 
 TEXT = ENTITY.partition(b"\r\n\r\n")[2]
@@ -41,6 +45,16 @@ def sealed(person: Person, content: bytes = ENTITY, **more: Any) -> bytes:
 def opened(message: bytes, person: Person) -> OpenedMail:
     key = OpeningKey(certificate=person.certificate, key=person.key)
     return open_sealed(read_sealed(read_message(message)), keys=[key])
+
+
+def garbage_key(encryption: ContentEncryption, encrypted: bytes) -> bytes:
+    """A wrong content key to which CBC opens nevertheless, as one in 256 does: what comes out is garbage."""
+    for number in range(100_000):
+        key = number.to_bytes(32, "big")
+        content = encryption.decrypt(encrypted, key=key)
+        if content is not None and re.search(rb"[\x00-\x08]", content.partition(b":")[0]):
+            return key
+    raise AssertionError("no key opens to garbage")
 
 
 # --- what is sealed ---------------------------------------------------------------------------------------------------
@@ -207,3 +221,17 @@ def test_any_altered_octet_is_one_of_our_refusals(alice: Person, at: int, octet:
     der[at % len(der)] = octet
     with suppress(Refusal):
         opened(wrapped(bytes(der)), alice)
+
+
+def test_a_broken_recipient_does_not_spoil_a_good_one(alice: Person, alice_rsa: Person) -> None:
+    encryption = encryption_with(ContentCipher.AES256_CBC)
+    encrypted = b"".join(encryption.encrypt(ENTITY, key=CONTENT_KEY)[0])
+    wrong = write_recipient(alice.certificate, content_key=garbage_key(encryption, encrypted))
+    good = write_recipient(alice_rsa.certificate, content_key=CONTENT_KEY)
+    message = wrapped(put_together([wrong, good], encryption=encryption, encrypted=encrypted))
+    keys = [OpeningKey(certificate=one.certificate, key=one.key) for one in (alice, alice_rsa)]
+    found = open_sealed(read_sealed(read_message(message)), keys=keys)
+    assert found.data.endswith(TEXT)
+    assert found.certificate == alice_rsa.certificate
+    with pytest.raises(DecryptionFailed):
+        open_sealed(read_sealed(read_message(message)), keys=keys[:1])

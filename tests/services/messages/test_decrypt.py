@@ -19,6 +19,7 @@ from services.messages import sign
 from services.messages.decrypt import Decrypted, decrypt
 from services.messages.encrypt import encrypt
 from services.revocation import Cause
+from smime.cms.ciphers import ContentCipher
 from smime.cms.enveloped import seal_content
 from smime.cms.errors import ContentCipherRefused, DecryptionFailed, NoKeyForMessage
 from smime.cms.signed import SignerTemplate, sign_content
@@ -29,7 +30,7 @@ from tests.campus import Campus
 from tests.interop.wrapping import ENTITY, sealed_mail, signed_mail
 from tests.mails import BODIES, mail
 from tests.openssl import openssl
-from tests.sealed import FAILURES, STRANGER, naming, sealed_to, stranger, with_old_cipher
+from tests.sealed import FAILURES, STRANGER, imposter, naming, sealed_to, stranger, with_old_cipher
 from tests.services.deeds import NOTICES, add_identity, entries
 
 DESK = Mailbox.parse("desk@campus.example")
@@ -316,9 +317,16 @@ def test_record_is_durable_before_the_answer_and_holds_no_text(campus: Campus, n
     assert "Friday" not in str(entry)
 
 
-def test_kept_keys_are_found_newest_first(campus: Campus, notices: Certificate) -> None:
-    renewed = identities.renew(campus.context, campus.admin, mailbox=NOTICES)
+def test_certificates_are_stored_with_the_key_identifier_that_they_state(campus: Campus, notices: Certificate) -> None:
+    assert notices.subject_key_id is not None
     with campus.context.database.read() as read:
-        rows = certificates.with_kept_keys(read, limit=10)
-        assert [row.serial for row in rows] == [renewed.encryption_serial, str(notices.serial)]
-        assert len(certificates.with_kept_keys(read, limit=1)) == 1
+        rows = certificates.with_kept_keys(read, [notices.subject_key_id.hex()], limit=10)
+    assert [row.serial for row in rows] == [str(notices.serial)]
+
+
+def test_record_names_the_certificate_whose_key_opened_it(campus: Campus, notices: Certificate) -> None:
+    newest = add_identity(campus, DESK).encryption_certificate
+    both = seal_content(ENTITY, certificates=[imposter(newest), notices], cipher=ContentCipher.AES256_GCM)
+    data = sealed_mail(both, sender=STRANGER, kind="authEnveloped-data")
+    entry = audit.show(campus.context, campus.admin, entry_id=opened(campus, data).record)
+    assert (entry.object_id, entry.mailbox) == (str(notices.serial), str(NOTICES))

@@ -30,7 +30,11 @@ def read(data: bytes) -> Enveloped:
 
 
 def opened(data: bytes, *people: Person) -> bytes:
-    return open_content(read(data), keys=[opening(one) for one in people])
+    return first_content(read(data), keys=[opening(one) for one in people])
+
+
+def first_content(enveloped: Enveloped, *, keys: Sequence[OpeningKey]) -> bytes:
+    return next(open_content(enveloped, keys=keys)).data
 
 
 def opening(one: Person) -> OpeningKey:

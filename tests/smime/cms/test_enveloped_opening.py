@@ -12,7 +12,7 @@ from formats import ber, der, oids
 from formats.errors import Refusal
 from smime.cms.ciphers import ContentCipher, ContentEncryption
 from smime.cms.content import read_content_info
-from smime.cms.enveloped import MAX_OPENING_KEYS, OpeningKey, open_content, read_enveloped, seal_content
+from smime.cms.enveloped import MAX_OPENING_KEYS, OpeningKey, read_enveloped, seal_content
 from smime.cms.errors import DecryptionFailed, NoKeyForMessage
 from tests.smime.campus import Authority, Person, person
 from tests.smime.cms.conftest import AGREEING
@@ -20,6 +20,7 @@ from tests.smime.cms.sealing import (
     CONTENT,
     CONTENT_KEY,
     fails,
+    first_content,
     info_for,
     kari,
     ktri,
@@ -117,10 +118,10 @@ def test_at_most_8_keys_are_used_once_each(issuing: Authority, carol: Person) ->
         keys = [OpeningKey(certificate=one.certificate, key=key) for one in people]
         enveloped = read(sealed(infos, cipher=GCM))
         if right in {0, 7}:
-            assert open_content(enveloped, keys=keys) == CONTENT
+            assert first_content(enveloped, keys=keys) == CONTENT
         else:
             with pytest.raises(DecryptionFailed):
-                open_content(enveloped, keys=keys)
+                first_content(enveloped, keys=keys)
         assert key.uses == MAX_OPENING_KEYS == 8
 
 
@@ -177,7 +178,7 @@ def test_every_failure_is_told_in_the_same_words(bob: Person, carol: Person, ali
     answers = set()
     for data, key in failures(bob, carol, alice_rsa).values():
         with pytest.raises(DecryptionFailed) as refusal:
-            open_content(read(data), keys=[key])
+            first_content(read(data), keys=[key])
         answers.add((refusal.value.code, refusal.value.detail, refusal.value.hint, refusal.value.pointers))
         assert refusal.value.__cause__ is None
         assert refusal.value.__context__ is None
@@ -187,7 +188,7 @@ def test_every_failure_is_told_in_the_same_words(bob: Person, carol: Person, ali
 def test_a_wrong_key_opens_cbc_to_nothing_but_garbage(bob: Person, alice_rsa: Person) -> None:
     key = OpeningKey(certificate=bob.certificate, key=alice_rsa.key)
     enveloped = read(seal_content(CONTENT, certificates=[bob.certificate]))
-    outcomes = [_outcome(lambda: open_content(enveloped, keys=[key])) for _ in range(40)]
+    outcomes = [_outcome(lambda: first_content(enveloped, keys=[key])) for _ in range(40)]
     assert CONTENT not in outcomes
     assert outcomes.count(None) > 20
 
@@ -206,7 +207,7 @@ QUICK = settings(max_examples=200, deadline=None, suppress_health_check=[HealthC
 def attempt(data: bytes, *people: Person) -> bytes | None:
     """The content; None for one of our own errors. Everything else escapes, and so fails the test."""
     try:
-        return open_content(read_enveloped(*read_content_info(data)), keys=[opening(one) for one in people])
+        return first_content(read_enveloped(*read_content_info(data)), keys=[opening(one) for one in people])
     except Refusal:
         return None
 
