@@ -95,9 +95,17 @@ def gate_of(request: Request) -> Gate:
     return gate
 
 
+def refuse_after_failed_decryptions(request: Request, caller: Principal) -> None:
+    """TooManyRequests if too many decryptions of this key failed lately.
+
+    To be asked before a message is opened: a refusal that only those get that fail would tell them from the others.
+    """
+    gate_of(request).failed_decryptions.ask(caller.id or caller.kind)
+
+
 def note_failed_decryption(request: Request, caller: Principal) -> None:
-    """Count a decryption that failed; TooManyRequests instead of its refusal if there are too many of this key."""
-    gate_of(request).failed_decryptions.take(caller.id or caller.kind)
+    """Count a decryption that failed."""
+    gate_of(request).failed_decryptions.count(caller.id or caller.kind)
 
 
 # `Ctx` and `Caller` stand in a call's signature before its body: who may not come in learns nothing of what is wrong.

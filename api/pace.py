@@ -41,11 +41,23 @@ class Pace:
         with self._lock:
             now = self._clock()
             left = self._left(key, now)
-            if left < 1:
-                raise TooManyRequests(
-                    "too many requests in too short a time", retry_after=(1 - left) / self._per_second
-                )
+            self._require(left)
             self._keep(key, left - 1, now)
+
+    def ask(self, key: str) -> None:
+        """Count nothing; TooManyRequests if an act of this key would be refused now."""
+        with self._lock:
+            self._require(self._left(key, self._clock()))
+
+    def count(self, key: str) -> None:
+        """Count an act that was done already, be it one too many: the next one waits for longer then."""
+        with self._lock:
+            now = self._clock()
+            self._keep(key, self._left(key, now) - 1, now)
+
+    def _require(self, left: float) -> None:
+        if left < 1:
+            raise TooManyRequests("too many requests in too short a time", retry_after=(1 - left) / self._per_second)
 
     def _left(self, key: str, now: float) -> float:
         left, since = self._buckets.get(key, (self._burst, now))

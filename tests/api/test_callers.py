@@ -11,7 +11,7 @@ import pytest
 
 from api import callers
 from api.app import create_app
-from api.callers import AT_A_TIME, FAILURES, Gate, note_failed_decryption
+from api.callers import AT_A_TIME, FAILURES, Gate, note_failed_decryption, refuse_after_failed_decryptions
 from api.errors import TooManyRequests
 from services.access import Principal
 from services.words.problems import TITLES
@@ -170,8 +170,9 @@ def test_wrong_credentials_of_one_network_do_not_count_for_another() -> None:
 def test_failed_decryptions_of_a_key_are_429_after_60() -> None:
     request: Any = SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(gate=Gate(rate_limit=0))))
     for _ in range(FAILURES):
+        refuse_after_failed_decryptions(request, caller("a", "admin"))
         note_failed_decryption(request, caller("a", "admin"))
     with pytest.raises(TooManyRequests):
-        note_failed_decryption(request, caller("a", "admin"))
-    note_failed_decryption(request, caller("b"))
+        refuse_after_failed_decryptions(request, caller("a", "admin"))
+    refuse_after_failed_decryptions(request, caller("b"))
     assert callers.gate_of(request) is request.app.state.gate

@@ -105,3 +105,21 @@ def test_network_of_an_address(address: str | None, network: str) -> None:
 @given(st.text(max_size=60))
 def test_network_of_any_text_is_a_short_key(text: str) -> None:
     assert len(network_of(text)) < 50
+
+
+def test_what_was_done_already_counts_even_when_it_was_one_too_many() -> None:
+    hand = Hand()
+    pace = Pace(per_minute=60, burst=1, clock=hand)
+    pace.ask("a")
+    pace.ask("a")
+    for _ in range(3):
+        pace.count("a")
+    with pytest.raises(TooManyRequests) as refusal:
+        pace.ask("a")
+    assert refusal.value.retry_after == 3
+    hand.now += 2.9
+    with pytest.raises(TooManyRequests):
+        pace.ask("a")
+    hand.now += 0.2
+    pace.ask("a")
+    pace.ask("b")
