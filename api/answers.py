@@ -26,6 +26,7 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
         "verdict": "Mailseal-Verdict",
         "integrity": "Mailseal-Integrity",
         "skipped": "Mailseal-Skipped",
+        "envelope_to": "Mailseal-Envelope-To",
     }
 )
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from api import answers, negotiation
 from api.bodies import JSON
 from api.callers import Caller, Ctx
 from api.errors import NotAcceptable
+from api.inflow import inflow_of
 from api.submission import IN_A_THREAD, MessageBody, Submission, Way
 from formats.mailbox import Mailbox, MailboxError
 from services.errors import ChoiceUnknown
@@ -39,6 +40,10 @@ _FACTS: Final[dict[str, Any]] = {
         ("Mailseal-Identity", "In whose name it was signed"),
         ("Mailseal-Serial", "The serial number of the certificate that signed"),
         ("Mailseal-Changes", "What was added, left out or encoded anew, with commas"),
+        (
+            "Mailseal-Envelope-To",
+            "The mailboxes that the message is for, with commas: the first 50, then how many more; JSON names all",
+        ),
         (
             "Mailseal-Skipped",
             "Recipients without a certificate, with commas: the first 50, then how many more; JSON names all",
@@ -118,7 +123,8 @@ class EncryptedJson(BaseModel):
     record: str = Field(description="The id of the audit entry", examples=["019a8f3c5b7e7d6c8a9b0c1d2e3f4a5b"])
 
 
-ENCRYPT: Final = MessageBody(fields=EncryptFields, files=("certificate",), lists=frozenset({"to"}))
+# A thousand addresses, each of 400 octets.
+ENCRYPT: Final = MessageBody(fields=EncryptFields, files=("certificate",), lists=frozenset({"to"}), texts=512 * 1024)
 
 
 @router.post(
@@ -151,7 +157,8 @@ async def encrypt_message(
     wish = given.fields.wish(
         certificates=given.files.get("certificate", ()), only_one=media != JSON and not _takes_json(request)
     )
-    made = await encrypt.encrypt(context, caller, data=given.message, wish=wish)
+    make_room = inflow_of(request).hold_more
+    made = await encrypt.encrypt(context, caller, data=given.message, wish=wish, make_room=make_room)
     facts = {
         "record": made.record,
         "identity": made.identity,
@@ -160,10 +167,12 @@ async def encrypt_message(
         "skipped": _shown(made.skipped),
     }
     if media != JSON and len(made.messages) == 1:
-        return answers.message(made.messages[0].data, facts=facts)
-    is_large = sum(len(one.data) for one in made.messages) > IN_A_THREAD
-    content = await asyncio.to_thread(_encrypted_json, made) if is_large else _encrypted_json(made)
-    return Response(content, media_type=JSON, headers=answers.headers({**facts, "skipped": ()}))
+        only = made.messages[0]
+        return answers.message(only.data, facts={**facts, "envelope_to": _shown(only.envelope_to)})
+    headers, pieces = answers.headers({**facts, "skipped": ()}), _in_pieces(made)
+    if sum(len(one.data) for one in made.messages) > IN_A_THREAD:
+        return StreamingResponse(pieces, media_type=JSON, headers=headers)
+    return Response(b"".join(pieces), media_type=JSON, headers=headers)
 
 
 def _recipients(to: list[str] | str | None) -> tuple[Mailbox, ...] | None:
@@ -189,10 +198,10 @@ def _signing(fields: EncryptFields) -> sign.Wish | None:
     return None
 
 
-def _shown(skipped: tuple[str, ...]) -> list[str]:
+def _shown(mailboxes: tuple[str, ...]) -> list[str]:
     """As many as a header field may hold on its way through proxies."""
-    more = len(skipped) - SHOWN
-    return [*skipped[:SHOWN], *([f"+{more}"] if more > 0 else [])]
+    more = len(mailboxes) - SHOWN
+    return [*mailboxes[:SHOWN], *([f"+{more}"] if more > 0 else [])]
 
 
 def _takes_json(request: Request) -> bool:
@@ -206,13 +215,12 @@ def _takes_json(request: Request) -> bool:
     return True
 
 
-def _encrypted_json(made: Encrypted) -> bytes:
-    content = EncryptedJson(
-        messages=[
-            EnvelopeJson(envelope_to=list(one.envelope_to), message=answers.as_base64(one.data))
-            for one in made.messages
-        ],
-        skipped=list(made.skipped),
-        record=made.record,
-    )
-    return content.model_dump_json().encode()
+def _in_pieces(made: Encrypted) -> Iterator[bytes]:
+    """An EncryptedJson message by message: the text of all of them at once would be as large again, and more."""
+    before = '{"messages":['
+    for one in made.messages:
+        envelope = EnvelopeJson(envelope_to=list(one.envelope_to), message=answers.as_base64(one.data))
+        yield (before + envelope.model_dump_json()).encode()
+        before = ","
+    rest = EncryptedJson(messages=[], skipped=list(made.skipped), record=made.record)
+    yield b"]," + rest.model_dump_json(exclude={"messages"}).removeprefix("{").encode()

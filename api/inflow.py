@@ -116,8 +116,13 @@ class Inflow:
         self.allow(limit)
         return b"".join([chunk async for chunk in self.chunks()])
 
+    def hold_more(self, octets: int) -> None:
+        """Hold so many octets for the answer too; Overloaded if there is no room for them."""
+        self._basin.fill(octets, more_than=self._held)
+        self._held += octets
+
     def release(self) -> None:
-        """Give back what the body holds, at the end of its request, however that ends."""
+        """Give back what body and answer hold, at the end of the request, however that ends."""
         self._basin.drain(self._held)
         self._held = 0
 

@@ -68,13 +68,14 @@ class MessageBody(Generic[F]):
     """What a message call takes: the model of its scalars, all of them optional, and the names of its file parts.
 
     `objects` are the scalars that are JSON objects; in the query or a form they come as JSON text. `lists` are those
-    that may be given several times there, or once with commas.
+    that may be given several times there, or once with commas. `texts` is how many octets all scalars may have.
     """
 
     fields: type[F]
     files: tuple[str, ...] = ()
     objects: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
+    texts: int = SMALL
 
     async def read(self, request: Request) -> Submission[F]:
         """The submission of this request, with at most `message_octets` of decoded message."""
@@ -95,14 +96,14 @@ class MessageBody(Generic[F]):
         inflow = inflow_of(request)
         files_octets = FILES_OCTETS if self.files else 0
         # The overhead of a part is a boundary and a few headers; the budgets below count what is inside.
-        inflow.allow(limit + files_octets + 4 * SMALL + 1024 * multipart.PARTS)
+        inflow.allow(limit + files_octets + 4 * self.texts + 1024 * multipart.PARTS)
         parts = await multipart.read_form(
             inflow.chunks(),
             content_type=request.headers["content-type"],
             budgets=(
                 Budget(frozenset({"message"}), limit),
                 Budget(frozenset(self.files), files_octets),
-                Budget(frozenset(self._names()), SMALL),
+                Budget(frozenset(self._names()), self.texts),
             ),
         )
         messages = [content for name, content in parts if name == "message"]
@@ -118,11 +119,11 @@ class MessageBody(Generic[F]):
 
     async def _read_json(self, request: Request, *, in_query: dict[str, str], limit: int) -> Submission[F]:
         # Base64 may be broken into lines, each line end written as four characters.
-        body = await inflow_of(request).read(limit=limit * 3 // 2 + SMALL)
+        body = await inflow_of(request).read(limit=limit * 3 // 2 + self.texts)
         if len(body) > IN_A_THREAD:
-            message, members = await asyncio.to_thread(_open_json, body, limit)
+            message, members = await asyncio.to_thread(_open_json, body, limit, self.texts)
         else:
-            message, members = _open_json(body, limit)
+            message, members = _open_json(body, limit, self.texts)
         self._refuse_unknown(members)
         _refuse_twice(in_query, members)
         if in_query:
@@ -187,7 +188,7 @@ def _closed_object(properties: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {"type": "object", "required": ["message"], "properties": properties, "additionalProperties": False}
 
 
-def _open_json(body: bytes, limit: int) -> tuple[bytes, dict[str, Any]]:
+def _open_json(body: bytes, limit: int, texts: int) -> tuple[bytes, dict[str, Any]]:
     members = strict_json.read_object(body)
     text = members.pop("message", None)
     if not isinstance(text, str) or not text:
@@ -195,7 +196,7 @@ def _open_json(body: bytes, limit: int) -> tuple[bytes, dict[str, Any]]:
     message = _decode(text)
     if len(message) > limit:
         raise BodyTooLarge(f"the message is limited to {limit} octets")
-    if len(json.dumps(members)) > SMALL:
+    if len(json.dumps(members)) > texts:
         raise BodyTooLarge("the members beside the message are too large")
     return message, members
 

@@ -236,7 +236,10 @@ class RecipientWithoutCertificate(Unacceptable):
     """Recipients to whom nothing can be sealed; `places` are JSON pointers, each with who it is."""
 
     code = "recipient_without_certificate"
-    hint = "send their certificates along in parts named `certificate`, or leave them out with missing=skip"
+    hint = (
+        "send their certificates along in parts named `certificate`, or have them get one; missing=skip leaves them "
+        "out, as long as somebody else has one"
+    )
 
     def __init__(self, detail: str, *, places: tuple[tuple[str, str], ...]) -> None:
         super().__init__(detail)

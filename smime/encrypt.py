@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from formats.certificate import Certificate
@@ -19,8 +20,15 @@ from smime.plaintext import whole, write_plaintext
 
 _VISIBLE: Final = ("to", "cc")
 _BLIND: Final = ("bcc",)
-# Who else reads along must not show (RFC 5322 3.6.3, 3.6.6); a DKIM signature is stale, since the body changes.
-_DROPPED: Final = {"bcc": "bcc-dropped", "resent-bcc": "bcc-dropped", "dkim-signature": "dkim-dropped"}
+# Who else reads along must not show (RFC 5322 3.6.3, 3.6.6), and programs write that into more fields than Bcc.
+_TELLING: Final = (
+    *("bcc", "resent-bcc", "x-bcc", "apparently-to", "delivered-to", "envelope-to", "x-envelope-to"),
+    *("x-delivered-to", "x-original-to", "x-rcpt-to", "x-failed-recipients"),
+)
+# A DKIM signature is stale, since the body changes.
+_DROPPED: Final[Mapping[str, str]] = MappingProxyType(
+    {**dict.fromkeys(_TELLING, "bcc-dropped"), "dkim-signature": "dkim-dropped"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +80,8 @@ def seal_message(
 ) -> bytes:
     """The message with its Content fields and its body sealed to these certificates, everything with CRLF.
 
-    The body is left as it was given; the other header fields stay as they are and in their order, without Bcc.
+    The body is left as it was given; the other header fields stay as they are and in their order, without those
+    that tell who else gets it, as Bcc does.
     RecipientsMissing without certificates, TooManyRecipients for more than 1,000.
     """
     sealed = seal_content(write_plaintext(message.root), certificates=certificates, cipher=cipher, transport=transport)

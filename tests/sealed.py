@@ -79,9 +79,10 @@ def stranger(mailbox: str, *, at: datetime, **more: Any) -> Reader:
     wanted = {
         "usage": {"key_encipherment" if is_rsa else "key_agreement": True},
         "not_before": at - timedelta(days=10),
+        "mailboxes": (mailbox,),
         **more,
     }
-    return Reader(certificate=person(_elsewhere(), key, mailboxes=(mailbox,), **wanted).certificate, key=key)
+    return Reader(certificate=person(_elsewhere(), key, **wanted).certificate, key=key)
 
 
 def giant() -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -30,7 +30,9 @@ from smime.recipient import Recipient
 INLINE_OCTETS: Final = 64 * 1024
 INLINE_CERTIFICATES: Final = 16
 # All messages of one answer together may be so many times as large as one message; they are held in memory.
-COPIES: Final = 4
+COPIES: Final = 2
+# How often one call seals a content key: an agreement takes half a millisecond.
+SEALINGS: Final = 2000
 
 _NAMED: Final = 5
 _PLACES: Final = 100
@@ -108,10 +110,12 @@ class _Plan:
     message: Message
     groups: tuple[tuple[Recipient, ...], ...]
     skipped: tuple[str, ...]
+    certificates: int
 
     @property
-    def certificates(self) -> int:
-        return sum(len(_certificates(group)) for group in self.groups)
+    def octets(self) -> int:
+        """About how large all messages will be, in the lines of base64 that they are written in."""
+        return len(self.groups) * len(self.message.raw) * 7 // 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +128,16 @@ class _Signature:
     serial: str = ""
 
 
-async def encrypt(context: Context, principal: Principal, *, data: bytes, wish: Wish) -> Encrypted:
+def _any(octets: int) -> None:
+    """Room for so many octets, wherever nobody else needs it."""
+
+
+async def encrypt(
+    context: Context, principal: Principal, *, data: bytes, wish: Wish, make_room: Callable[[int], None] = _any
+) -> Encrypted:
     """Seal a message and answer once its record is durable.
+
+    `make_room` is told about how many octets the messages will have, before anything is computed, and may refuse.
 
     (1) may the caller encrypt, and sign if that is asked for?
     (2) read the message, find its recipients and their certificates; nothing is computed before that is settled
@@ -143,6 +155,7 @@ async def encrypt(context: Context, principal: Principal, *, data: bytes, wish: 
         plan = _plan(context, asked, wish)  # (2)
     else:
         plan = await asyncio.to_thread(_plan, context, asked, wish)
+    make_room(plan.octets)
     if is_small and plan.certificates <= INLINE_CERTIFICATES:
         made, entries = _seal(context, principal, plan, wish=wish, algorithms=algorithms)  # (3), (4)
     else:
@@ -182,10 +195,12 @@ def _plan(context: Context, asked: _Asked, wish: Wish) -> _Plan:
     if missing and (wish.missing == "refuse" or len(missing) == len(found)):
         raise _without_certificate(missing, wish)
     groups = _groups(found, visible=len(named.visible))
-    _refuse_too_much(groups, size=len(asked.message.raw), limit=context.settings.message_limit)
+    counts = [len(_certificates(group)) for group in groups]
+    _refuse_too_much(counts, size=len(asked.message.raw), limit=context.settings.message_limit)
     if wish.only_one and len(groups) > 1:
         raise SeveralMessages(f"blind recipients get messages of their own: it would be {len(groups)}")
-    return _Plan(message=asked.message, groups=groups, skipped=tuple(map(str, missing)))
+    skipped = tuple(map(str, missing))
+    return _Plan(message=asked.message, groups=groups, skipped=skipped, certificates=sum(counts))
 
 
 def _groups(found: Sequence[Recipient], *, visible: int) -> tuple[tuple[Recipient, ...], ...]:
@@ -195,12 +210,14 @@ def _groups(found: Sequence[Recipient], *, visible: int) -> tuple[tuple[Recipien
     return ((seen,) if seen else ()) + alone
 
 
-def _refuse_too_much(groups: Sequence[Sequence[Recipient]], *, size: int, limit: int) -> None:
-    for group in groups:
-        if len(_certificates(group)) > MAX_RECIPIENTS:
-            raise TooManyRecipients(f"the recipients have more than {MAX_RECIPIENTS} certificates together")
-    if len(groups) * size > COPIES * limit:
-        raise TooManyRecipients(f"so large a message is not sealed {len(groups)} times at once")
+def _refuse_too_much(certificates: Sequence[int], *, size: int, limit: int) -> None:
+    """By how many certificates each message is sealed to."""
+    if max(certificates) > MAX_RECIPIENTS:
+        raise TooManyRecipients(f"the recipients have more than {MAX_RECIPIENTS} certificates together")
+    if sum(certificates) > SEALINGS:
+        raise TooManyRecipients(f"all messages together would be sealed to more than {SEALINGS} certificates")
+    if len(certificates) * size > COPIES * limit:
+        raise TooManyRecipients(f"so large a message is not sealed {len(certificates)} times at once")
 
 
 def _without_certificate(missing: Sequence[Mailbox], wish: Wish) -> RecipientWithoutCertificate:
@@ -258,7 +275,7 @@ def _sealed(message: Message, group: Sequence[Recipient], algorithms: Algorithms
 def _entry(
     context: Context, principal: Principal, plan: _Plan, *, messages: Sequence[Sealed], algorithms: Algorithms
 ) -> AuditRow:
-    """The record: what was sealed by its digests and with what, and never to whom."""
+    """The record: what was sealed by its digest and with what, and never to whom."""
     return audit.entry(
         principal,
         at=context.clock(),
@@ -266,7 +283,7 @@ def _entry(
         object_kind="message",
         object_id=None,
         details={
-            "sealed_sha256": " ".join(hashlib.sha256(one.data).hexdigest() for one in messages),
+            "sealed_sha256": _digest(messages),
             "messages": len(messages),
             "recipients": sum(len(group) for group in plan.groups),
             "skipped": len(plan.skipped),
@@ -274,3 +291,11 @@ def _entry(
             "key_transport": algorithms.transport.value,
         },
     )
+
+
+def _digest(messages: Sequence[Sealed]) -> str:
+    """The message's SHA-256; of several, that of their digests one behind the other, in the answer's order."""
+    digests = [hashlib.sha256(one.data) for one in messages]
+    if len(digests) == 1:
+        return digests[0].hexdigest()
+    return hashlib.sha256(b"".join(one.digest() for one in digests)).hexdigest()

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from api.inflow import Basin
 from formats.certificate import Certificate
 from smime.message import read_message
 from tests.api.door import PKCS10, RFC822, Door, refused
@@ -134,6 +135,54 @@ def test_several_messages_need_json(door: Door) -> None:
     assert len(both.json()["messages"]) == 2
     one = encrypt(door, letter(door), headers={"Accept": "message/rfc822, application/json;q=0.5"})
     assert one.headers["content-type"] == "message/rfc822"
+
+
+def test_message_says_for_whom_it_is(door: Door) -> None:
+    """Where the only one is blind, nothing in the message does."""
+    reader(door, BOB)
+    message = letter(door, to="press@campus.example", more=f"\r\nBcc: {BOB}")
+    alone = sealed(door, message, params={"missing": "skip"})
+    assert alone.headers["mailseal-envelope-to"] == BOB
+    assert b"bob@" not in alone.content
+
+
+def test_large_answer_is_one_json_object(door: Door, tmp_path: Path) -> None:
+    people = {mailbox: reader(door, mailbox) for mailbox in (ALICE, BOB, CAROL)}
+    message = letter(door, more=f"\r\nBcc: {BOB}, {CAROL}, {DAVE}") + b"one line more\r\n" * 20_000
+    answer = sealed(door, message, params={"missing": "skip"}, headers=JSON)
+    assert answer.headers["content-type"] == "application/json"
+    found = answer.json()
+    assert (list(found), found["skipped"]) == (["messages", "skipped", "record"], [DAVE])
+    assert found["record"] == answer.headers["mailseal-record"]
+    for one, mailbox in zip(found["messages"], people, strict=True):
+        assert one["envelope_to"] == [mailbox]
+        assert people[mailbox].open(base64.b64decode(one["message"]), tmp_path).out.count(b"one line more") == 20_000
+
+
+def test_answers_take_room_like_bodies(door: Door) -> None:
+    """A few octets sealed a thousand times over would fill the memory past all bounds on what comes in."""
+    for mailbox in (ALICE, BOB, CAROL):
+        reader(door, mailbox)
+    basin: Basin = door.client.app._basin  # type: ignore[attr-defined]  # the envelope
+    message = letter(door, more=f"\r\nBcc: {BOB}, {CAROL}") + b"one line more\r\n" * 40_000
+    basin.held = (others := 512 * 1024 * 1024 - len(message))
+    before = door.rows()
+    refused(encrypt(door, message, headers=JSON), "overloaded", 503)
+    assert (door.rows(), basin.held) == (before, others)
+    basin.held = 0
+    sealed(door, message, headers=JSON)
+    assert basin.held == 0
+
+
+def test_thousand_long_addresses(door: Door) -> None:
+    reader(door, ALICE)
+    label = "d" * 60
+    long = [f"{number:04d}{'n' * 60}@{label}.{label}.{label}.example" for number in range(999)]
+    answer = door.post(
+        "/v1/encrypt",
+        json={"message": base64.b64encode(letter(door)).decode(), "to": [ALICE, *long], "missing": "skip"},
+    )
+    assert (answer.status_code, len(answer.json()["skipped"])) == (200, 999)
 
 
 # --- who has none -----------------------------------------------------------------------------------------------------

@@ -114,6 +114,15 @@ def test_other_fields_stay_in_their_order_and_blind_ones_go(alice: Person) -> No
     assert dropped_fields(letter()) == ()
 
 
+@pytest.mark.parametrize(
+    "field", ["X-Bcc", "Delivered-To", "Envelope-To", "X-Original-To", "Apparently-To", "X-Envelope-To"]
+)
+def test_fields_that_tell_who_else_gets_it_are_left_out(alice: Person, field: str) -> None:
+    message = letter(f"{field}: c@x.example\r\n")
+    assert b"c@x.example" not in seal_message(message, certificates=[alice.certificate])
+    assert dropped_fields(message) == ("bcc-dropped",)
+
+
 def test_there_is_one_mime_version(alice: Person) -> None:
     for fields in ("", "MIME-Version: 1.0\r\n"):
         sealed = seal_message(letter(fields), certificates=[alice.certificate])

@@ -22,12 +22,13 @@ from services.errors import (
     ChoiceUnknown,
     IdentityUnknown,
     MailboxNotAllowed,
+    Overloaded,
     RecipientWithoutCertificate,
     ScopeMissing,
     SeveralMessages,
 )
 from services.messages import sign
-from services.messages.encrypt import COPIES, Encrypted, Sealed, Wish, encrypt
+from services.messages.encrypt import COPIES, SEALINGS, Encrypted, Sealed, Wish, encrypt
 from smime.cms.content import read_content_info
 from smime.cms.enveloped import Enveloped, read_enveloped
 from smime.cms.errors import RecipientCertificateRefused, RecipientsMissing, TooManyRecipients
@@ -277,6 +278,36 @@ def test_copies_are_bounded_together(campus: Campus) -> None:
     refused(campus, TooManyRecipients, data, to=to, certificates=tuple(given))
 
 
+def test_sealings_are_bounded_together(campus: Campus) -> None:
+    """A certificate that names many blind recipients is sealed to in each of their messages."""
+    people = tuple(Mailbox.parse(f"n{number}@campus.example") for number in range(60))
+    shared = tuple(map(str, people))
+    certificates = [stranger(ALICE, at=campus.clock(), mailboxes=shared).certificate for _ in range(SEALINGS // 60 + 1)]
+    given = "".join(one.pem for one in certificates).encode()
+    refusal = refused(campus, TooManyRecipients, letter(campus), to=people, certificates=(given,))
+    assert str(SEALINGS) in refusal.detail
+
+
+def test_room_is_made_for_all_messages_before_any_is_sealed(campus: Campus) -> None:
+    for mailbox in (ALICE, BOB, DAVE):
+        reader(campus, mailbox)
+    data = letter(campus, body=b"\n" + b"x" * 70_000 + b"\n", more=f"Bcc: {BOB}, {DAVE}\r\n")
+    asked: list[int] = []
+    wish = Wish(to=None)
+    made = asyncio.run(encrypt(campus.context, campus.admin, data=data, wish=wish, make_room=asked.append))
+    size = sum(len(one.data) for one in made.messages)
+    assert len(asked) == 1
+    assert 0.95 * size < asked[0] < 1.1 * size
+
+    def refuse(octets: int) -> None:
+        raise Overloaded(f"no room for {octets}")
+
+    before = entries(campus)
+    with pytest.raises(Overloaded):
+        asyncio.run(encrypt(campus.context, campus.admin, data=data, wish=wish, make_room=refuse))
+    assert entries(campus) == before
+
+
 # --- certificates that are given --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("encode", [lambda one: one.pem.encode(), lambda one: one.der], ids=["pem", "der"])
 def test_given_certificates_take_the_place_of_ours(campus: Campus, tmp_path: Path, encode: Encode) -> None:
@@ -347,7 +378,9 @@ def test_record_holds_digests_and_no_recipient_nor_subject(campus: Campus) -> No
     made = sealed(campus, letter(campus, more=f"Bcc: {BOB}\r\n"))
     entry = audit.show(campus.context, campus.admin, entry_id=made.record)
     digests = [hashlib.sha256(one.data).hexdigest() for one in made.messages]
-    assert str(entry.details["sealed_sha256"]).split() == digests
+    assert entry.details["sealed_sha256"] == hashlib.sha256(bytes.fromhex("".join(digests))).hexdigest()
+    only = audit.show(campus.context, campus.admin, entry_id=(one := sealed(campus, letter(campus))).record)
+    assert only.details["sealed_sha256"] == hashlib.sha256(one.messages[0].data).hexdigest()
     assert (entry.action, entry.details["recipients"], entry.details["messages"]) == ("message.encrypted", 2, 2)
     assert (entry.details["cipher"], entry.details["key_transport"]) == ("aes256-cbc", "pkcs1")
     for word in ("alice", "bob", "Library", "Friday"):
