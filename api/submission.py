@@ -102,13 +102,12 @@ class MessageBody(Generic[F]):
             content_type=request.headers["content-type"],
             budgets=(
                 Budget(frozenset({"message"}), limit),
-                Budget(frozenset(self.files), files_octets),
-                Budget(frozenset(self._names()), self.texts),
+                Budget(frozenset(self.files), files_octets, repeats=True),
+                Budget(self._names() - self.lists, self.texts),
+                Budget(self.lists, self.texts, repeats=True),
             ),
         )
         messages = [content for name, content in parts if name == "message"]
-        if len(messages) > 1:
-            raise ParameterTwice("the form has several parts named message")
         files = multipart.grouped([part for part in parts if part[0] in self.files])
         if sum(map(len, files.values())) > FILES:
             raise BodyTooLarge(f"the form has more than {FILES} file parts")

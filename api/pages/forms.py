@@ -77,8 +77,6 @@ async def read_file(
         budgets=(Budget(frozenset({file}), limit), Budget(frozenset(names), _FIELD_OCTETS)),
     )
     files = [content for name, content in parts if name == file]
-    if len(files) > 1:
-        raise ParameterTwice(f"the form holds {file} twice")
     try:
         fields = [(name, content.decode()) for name, content in parts if name != file]
     except UnicodeDecodeError:

@@ -2,18 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api import multipart
-from api.errors import BodyTooLarge, MultipartMalformed, UnknownParameter
+from api.errors import BodyTooLarge, MultipartMalformed, ParameterTwice, UnknownParameter
 from api.multipart import Budget
 from formats.errors import Refusal
 
-BUDGETS = (Budget(frozenset({"message"}), 100), Budget(frozenset({"a", "b"}), 10))
+BUDGETS = (Budget(frozenset({"message"}), 100), Budget(frozenset({"a", "b"}), 10, repeats=True))
 TYPE = "multipart/form-data; boundary=xyz"
 
 
@@ -83,6 +85,73 @@ def test_parts_are_counted() -> None:
 def test_headers_of_a_part_are_bounded() -> None:
     with pytest.raises(MultipartMalformed):
         read(b"--xyz\r\nX: " + b"y" * 1_000_000)
+
+
+@pytest.mark.parametrize("name", ["Content-Disposition", "Content-Type", "X"])
+def test_header_line_of_a_part_is_bounded(name: str) -> None:
+    start = b"--xyz\r\nContent-Disposition: form-data; name=a\r\n" if name != "Content-Disposition" else b"--xyz\r\n"
+    value = b'form-data; name=a; filename="%s"'
+    room = multipart.LINE_OCTETS - len(f"{name}: {(value % b'').decode()}")
+    for size, error in ((room, None), (room + 1, MultipartMalformed)):
+        body = start + name.encode() + b": " + value % (b"y" * size) + b"\r\n\r\n1\r\n--xyz--\r\n"
+        with pytest.raises(error) if error else contextlib.nullcontext():
+            assert read(body) == [("a", b"1")]
+
+
+def test_header_lines_of_a_part_are_counted() -> None:
+    line = b"X: y\r\n"
+    head = b"--xyz\r\nContent-Disposition: form-data; name=a\r\n"
+    for more, error in ((multipart.LINES - 1, None), (multipart.LINES, MultipartMalformed)):
+        with pytest.raises(error) if error else contextlib.nullcontext():
+            assert read(head + line * more + b"\r\n1\r\n--xyz--\r\n") == [("a", b"1")]
+
+
+def test_parameters_of_a_part_are_counted() -> None:
+    head = b"--xyz\r\nContent-Disposition: form-data; name=a"
+    assert read(head + b";" * (multipart.PARAMETERS - 1) + b"\r\n\r\n1\r\n--xyz--\r\n") == [("a", b"1")]
+    with pytest.raises(MultipartMalformed, match="parameters"):
+        read(head + b";" * multipart.PARAMETERS + b"\r\n\r\n1\r\n--xyz--\r\n")
+
+
+def test_second_part_of_a_name_is_refused_by_its_header() -> None:
+    with pytest.raises(ParameterTwice, match="message"):
+        read(form(("message", b"1"), end=b"--xyz\r\nContent-Disposition: form-data; name=message\r\n\r\n"))
+
+
+def test_delimiters_are_counted_even_where_no_part_begins() -> None:
+    with pytest.raises(BodyTooLarge, match="parts"):
+        read(b"--xyz\r\nContent-Disposition: form-data; name=a\r\n\r\n" + b"\r\n--xyzq" * (multipart.PARTS + 2))
+
+
+def test_blanks_behind_a_boundary_end() -> None:
+    assert read(form(("message", b"1"), end=b"--xyz  \r\n" + form(("a", b""))[7:])) == [("message", b"1"), ("a", b"")]
+    with pytest.raises(MultipartMalformed, match="blanks"):
+        read(form(("message", b"1"), end=b"--xyz" + b" " * 200), size=50)
+
+
+def test_content_type_without_end_names_no_boundary() -> None:
+    with pytest.raises(MultipartMalformed, match="boundary"):
+        read(form(("a", b"")), content_type=TYPE + ";" * multipart.LINE_OCTETS)
+
+
+def test_long_form_is_read_beside_the_loop() -> None:
+    readers: list[int] = []
+
+    class Chunk(bytes):
+        def count(self, *given: Any) -> int:
+            readers.append(threading.get_ident())
+            return super().count(*given)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield Chunk(form(("a", b""), end=b""))
+        yield Chunk(b"--xyz\r\nContent-Disposition: form-data; name=message\r\n\r\n" + b"y" * multipart.ON_THE_LOOP)
+        yield Chunk(b"\r\n--xyz--\r\n")
+
+    budgets = (Budget(frozenset({"message", "a"}), 1 << 20),)
+    parts = asyncio.run(multipart.read_form(chunks(), content_type=TYPE, budgets=budgets))
+    assert [len(content) for _, content in parts] == [0, multipart.ON_THE_LOOP]
+    here = threading.get_ident()
+    assert [reader == here for reader in readers] == [True, False, False]
 
 
 def test_groups_keep_the_order() -> None:
