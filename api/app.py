@@ -33,6 +33,7 @@ def create_app(context: Context, *, titles: Mapping[str, str]) -> Envelope:
         titles=titles,
         message_octets=settings.message_limit,
         rate_limit=settings.rate_limit,
+        trusted_proxies=settings.trusted_proxies,
     )
 
     @asynccontextmanager

@@ -11,6 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.addresses import address_of
 from api.errors import TooManyRequests
+from api.inflow import inflow_of
 from api.pace import Pace, network_of
 from services import access
 from services.access import Principal
@@ -86,6 +87,7 @@ async def authenticate(
     state["caller"] = principal.id
     gate.enter(principal)
     state["at_end"].append(partial(gate.leave, principal))
+    inflow_of(request).admit()
     return principal
 
 

@@ -13,12 +13,14 @@ from typing import Any, Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
+from api.addresses import address_of
 from api.errors import RequestMalformed
-from api.inflow import Basin, Inflow
+from api.inflow import Basin, Inflow, Strangers, Terms
+from api.pace import network_of
 from api.site import Site
 from formats.errors import Refusal
 
@@ -44,7 +46,13 @@ class Envelope:
     def __init__(self, app: ASGIApp, *, site: Site) -> None:
         self._app = app
         self._site = site
-        self._basin = Basin(site.inflow_octets)
+        self._strangers = Strangers(site.strangers_octets, of_a_network=site.network_octets)
+        self._admitted = Terms(
+            basin=Basin(site.inflow_octets),
+            silence=site.body_silence,
+            duration=site.body_duration,
+            in_advance=True,
+        )
         self._headers = dict(SECURITY)
         if site.public_url.startswith("https:"):
             self._headers["Strict-Transport-Security"] = "max-age=63072000"
@@ -69,10 +77,8 @@ class Envelope:
 
     async def _serve(self, scope: Scope, receive: Receive, reply: _Reply) -> None:
         try:
-            headers = Headers(scope=scope)
-            site = self._site
             inflow = Inflow(
-                receive, headers=headers, basin=self._basin, silence=site.body_silence, duration=site.body_duration
+                receive, headers=Headers(scope=scope), stranger=self._stranger(scope), admitted=self._admitted
             )
             scope["state"]["inflow"] = inflow
             scope["state"]["at_end"].append(inflow.release)
@@ -86,6 +92,15 @@ class Envelope:
             if reply.complete:
                 return  # the framework answered, logged and raised again
             await self._last_answer(problems.unforeseen(), scope=scope, receive=receive, reply=reply)
+
+    def _stranger(self, scope: Scope) -> Terms:
+        address = address_of(HTTPConnection(scope), trusted=self._site.trusted_proxies)
+        return Terms(
+            basin=self._strangers.basin_of(network_of(address)),
+            silence=self._site.strangers_silence,
+            duration=self._site.strangers_duration,
+            in_advance=False,
+        )
 
     async def _last_answer(self, refusal: Refusal, *, scope: Scope, receive: Receive, reply: _Reply) -> None:
         """Answer from out here, unless the answer has begun: then the server sees it cut short, and hangs up."""

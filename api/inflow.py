@@ -1,13 +1,16 @@
 """Inflow, the body of a request on its way in, bounded in octets and in time before anybody reads it.
 
 All of them together are bounded by the Basin: each is small enough, but a hundred at a time would fill the memory.
+Strangers have a basin of their own, so that they never take the room of callers with a key.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Final
+from weakref import WeakValueDictionary
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, HTTPConnection
@@ -19,18 +22,25 @@ from services.errors import Overloaded
 SMALL: Final = 64 * 1024
 # A body up to here is never refused for what others hold.
 LIGHT: Final = 1024 * 1024
+# The same for a stranger; more than this takes only the page that checks messages.
+STRANGERS_LIGHT: Final = 128 * 1024
 # What JSON brings is there as text and, decoded from base64, once more.
 _JSON_WEIGHT: Final = 2
 _LENGTH_DIGITS: Final = 15
 
 
 class Basin:
-    """How many octets of bodies one process holds at a time, from their first octet to the end of their answer."""
+    """How many octets of bodies one process holds at a time, from their first octet to the end of their answer.
 
-    __slots__ = ("_octets", "held")
+    A basin may be a part of another one: what it holds is then held `within` that one too.
+    """
 
-    def __init__(self, octets: int) -> None:
+    __slots__ = ("__weakref__", "_light", "_octets", "_within", "held")
+
+    def __init__(self, octets: int, *, light: int = LIGHT, within: Basin | None = None) -> None:
         self._octets = octets
+        self._light = light
+        self._within = within
         self.held = 0
 
     def fill(self, octets: int, *, more_than: int) -> None:
@@ -39,42 +49,90 @@ class Basin:
         One that is alone has room, whatever its size: what a call takes is bounded elsewhere.
         """
         others = self.held - more_than
-        if others and octets + more_than > LIGHT and self.held + octets > self._octets:
+        if others and octets + more_than > self._light and self.held + octets > self._octets:
             raise Overloaded("too many large bodies are being taken in at this moment")
+        if self._within is not None:
+            self._within.fill(octets, more_than=more_than)
         self.held += octets
 
     def drain(self, octets: int) -> None:
         """Let go of so many octets."""
         self.held -= octets
+        if self._within is not None:
+            self._within.drain(octets)
+
+
+class Strangers:
+    """The basin of all who have shown no key, and in it one for each of their networks, so that none takes all of it."""
+
+    __slots__ = ("_networks", "_of_a_network", "all")
+
+    def __init__(self, octets: int, *, of_a_network: int) -> None:
+        self.all = Basin(octets, light=STRANGERS_LIGHT)
+        self._of_a_network = of_a_network
+        # Each is there as long as somebody holds it.
+        self._networks: WeakValueDictionary[str, Basin] = WeakValueDictionary()
+
+    def basin_of(self, network: str) -> Basin:
+        """The basin of a network."""
+        basin = self._networks.get(network)
+        if basin is None:
+            basin = Basin(self._of_a_network, light=STRANGERS_LIGHT, within=self.all)
+            self._networks[network] = basin
+        return basin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a body is taken in: what it fills, and how many seconds it may be silent and take in all.
+
+    With `in_advance` all that is declared is held at once: the body has its room, or is refused before it is read.
+    """
+
+    basin: Basin
+    silence: float
+    duration: float
+    in_advance: bool
 
 
 class Inflow:
-    """Counts a body while it comes; a call that takes more than 64 KiB has to say so first, by `allow`."""
+    """Counts a body while it comes; a call that takes more than 64 KiB has to say so first, by `allow`.
+
+    It comes on the terms of a stranger until somebody who has checked the key of its request says `admit`.
+    """
 
     __slots__ = (
+        "_admitted",
         "_basin",
+        "_began",
         "_count",
-        "_deadline",
         "_declared",
         "_held",
         "_limit",
         "_receive",
-        "_silence",
+        "_terms",
         "_weight",
         "complete",
     )
 
-    def __init__(self, receive: Receive, *, headers: Headers, basin: Basin, silence: float, duration: float) -> None:
+    def __init__(self, receive: Receive, *, headers: Headers, stranger: Terms, admitted: Terms) -> None:
         self._receive = receive
-        self._basin = basin
+        self._terms = stranger
+        self._admitted = admitted
+        self._basin = stranger.basin
         self._held = 0
         self._weight = _JSON_WEIGHT if headers.get("content-type", "").lower().startswith("application/json") else 1
         self._declared = _declared_length(headers)
         self._limit = SMALL
-        self._silence = silence
-        self._deadline = asyncio.get_running_loop().time() + duration
+        self._began = asyncio.get_running_loop().time()
         self._count = 0
         self.complete = self._declared == 0
+
+    def admit(self) -> None:
+        """Take the body in on the terms of a caller whose key was checked."""
+        self.release()
+        self._terms = self._admitted
+        self._basin = self._terms.basin
 
     def allow(self, octets: int) -> None:
         """Set how many octets the call takes."""
@@ -83,15 +141,16 @@ class Inflow:
     async def receive(self) -> Message:
         """The ASGI `receive`: BodyTooLarge once too much is declared or has come, RequestTimeout if it comes too slowly.
 
-        Overloaded if all bodies together are too much; what is declared is refused before it is read.
+        Overloaded if all bodies together are too much; for a caller who is admitted, before it is read.
         """
         if self.complete:
             return await self._receive()
         if self._declared is not None and self._declared > self._limit:
             raise self._too_large()
-        self._hold(self._declared or 0)
+        if self._terms.in_advance:
+            self._hold(self._declared or 0)
         try:
-            async with asyncio.timeout_at(min(asyncio.get_running_loop().time() + self._silence, self._deadline)):
+            async with asyncio.timeout_at(self._deadline()):
                 message = await self._receive()
         except TimeoutError:
             raise RequestTimeout("the body of the request came too slowly") from None
@@ -131,7 +190,13 @@ class Inflow:
         """Whether so much of the body may still come that the connection is better closed than drained."""
         return not self.complete and (self._declared is None or self._declared - self._count > SMALL)
 
+    def _deadline(self) -> float:
+        silent_until = asyncio.get_running_loop().time() + self._terms.silence
+        return min(silent_until, self._began + self._terms.duration)
+
     def _hold(self, octets: int) -> None:
+        if not self._terms.in_advance:
+            octets = -(-octets // SMALL) * SMALL  # in steps: pieces of any size come at a stranger's pleasure
         missing = octets * self._weight - self._held
         if missing > 0:
             self._basin.fill(missing, more_than=self._held)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from api import negotiation, paging
 from api.assembly import Parts, assemble
 from api.bodies import JsonBody
+from api.inflow import inflow_of
 from api.pages.home import Home
 from api.paging import Once, Page, PageQuery
 from api.site import Site
@@ -110,7 +111,10 @@ SITE: Final = Site(
     message_octets=200_000,
     body_silence=0.2,
     body_duration=2.0,
+    strangers_silence=0.2,
+    strangers_duration=2.0,
 )
+KEY: Final = {"Authorization": "Bearer made-up"}
 
 MADE = Home(
     campus_name="Example University",
@@ -157,6 +161,12 @@ class Filter(PageQuery):
     name: str | None = None
 
 
+async def know(request: Request) -> None:
+    """Let in whoever has the made-up key, and pass the others on as strangers."""
+    if request.headers.get("authorization") == KEY["Authorization"]:
+        inflow_of(request).admit()
+
+
 WISHED = MessageBody(fields=Wish, files=("anchor",), objects=frozenset({"options"}))
 KEPT = JsonBody(Colour)
 
@@ -196,7 +206,11 @@ def made_up_router() -> APIRouter:
         return None
 
     @router.post("/v1/echo", response_model=None)
-    def echo(said: Annotated[Submission[Wish], Depends(WISHED.read)], request: Request) -> Response | dict[str, Any]:
+    def echo(
+        _known: Annotated[None, Depends(know)],
+        said: Annotated[Submission[Wish], Depends(WISHED.read)],
+        request: Request,
+    ) -> Response | dict[str, Any]:
         media = negotiation.choose(request, ["application/json", "message/rfc822"])
         if media == "message/rfc822":
             return Response(said.message, media_type=media)

@@ -13,6 +13,8 @@ from api import callers
 from api.app import create_app
 from api.callers import AT_A_TIME, FAILURES, Gate, note_failed_decryption, refuse_after_failed_decryptions
 from api.errors import TooManyRequests
+from api.inflow import LIGHT
+from api.site import STRANGERS_OCTETS
 from services.access import Principal
 from services.words.problems import TITLES
 from tests.api.door import RFC822, Door, refused
@@ -60,6 +62,18 @@ def test_key_with_admin_has_no_pace(campus: Campus) -> None:
 def test_zero_is_no_limit(campus: Campus) -> None:
     door = door_with(campus, rate_limit=0)
     assert [door.get("/v1/me").status_code for _ in range(5)] == [200] * 5
+
+
+# --- the room for bodies -----------------------------------------------------------------------------------------------
+def test_only_a_key_that_was_checked_has_the_room_of_callers(campus: Campus) -> None:
+    app = create_app(campus.context, titles=TITLES)
+    door = Door(campus=campus, client=Client(app), key=None).as_("messages:verify")
+    app._strangers.all.fill(2 * STRANGERS_OCTETS, more_than=0)
+    message = door.mail() + b"x" * LIGHT
+    assert door.post("/v1/verify", content=message, headers=RFC822).status_code == 200
+    form = {"files": {"message": message}, "headers": {"Sec-Fetch-Site": "same-origin"}}
+    for one in (replace(door, key=None), replace(door, key="ms_live_made_up"), door):
+        refused(one.post("/check", **form), "overloaded", 503)
 
 
 # --- at a time ---------------------------------------------------------------------------------------------------------
