@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from aiosmtplib import SMTP, SMTPException, SMTPResponseException
+from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
 from aiosmtplib.response import SMTPResponse
 
 from formats.errors import Refusal
@@ -19,6 +20,9 @@ from net.letter import Letter
 # RFC 4954 6, RFC 3207 4: these are about us, whichever command they answer.
 _ABOUT_US: Final = frozenset({530, 534, 535, 538})
 _UTF8: Final = "SMTPUTF8"
+_GO_AHEAD: Final = 354
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
+_LEADING_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +102,7 @@ class Connection:
                 client = await self._announce(letter)
             self._is_with_relay = True
             async with asyncio.timeout(self._times.command + self._times.answer):
-                await _talk(client.data(letter.data, timeout=self._times.answer), blame=LetterRefused)
+                await _talk(_hand_over(client, letter.data, seconds=self._times.answer), blame=LetterRefused)
         except TimeoutError:
             self._drop()
             raise RelayUnreachable("the relay does not answer in time") from None
@@ -160,16 +164,42 @@ async def _name(client: Client, letter: Letter) -> None:
     await _ask(client, b"RCPT", b"TO:" + recipient, blame=LetterRefused)
 
 
+async def _hand_over(client: Client, data: bytes, *, seconds: float) -> None:
+    """Say DATA and the content, which the relay has taken with whatever number of the two hundreds.
+
+    aiosmtplib's own `data` takes nothing but 250 for a yes, though what is taken must not be sent again (RFC 5321 4.2.1).
+    """
+    answer = await client.execute_command(b"DATA", timeout=seconds)
+    if answer.code != _GO_AHEAD:
+        raise SMTPResponseException(answer.code, "")
+    if client.protocol is None:
+        raise SMTPServerDisconnected("")
+    client.protocol.write(_as_content(data))
+    answer = await client.protocol.read_response(timeout=seconds)
+    if not _is_yes(answer):
+        raise SMTPResponseException(answer.code, "")
+
+
+def _as_content(data: bytes) -> bytes:
+    """Lines with a dot more where they begin with one, and the end (RFC 5321 4.5.2), every line end whole."""
+    lines = _LEADING_DOT.sub(b"..", _LINE_END.sub(b"\r\n", data))
+    return lines + (b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n")
+
+
 async def _ask(client: Client, *words: bytes, blame: type[Refusal]) -> None:
     """Say one command, to which the relay must agree."""
 
     async def say() -> SMTPResponse:
         answer = await client.execute_command(*words)
-        if not 200 <= answer.code < 300:
+        if not _is_yes(answer):
             raise SMTPResponseException(answer.code, "")
         return answer
 
     await _talk(say(), blame=blame)
+
+
+def _is_yes(answer: SMTPResponse) -> bool:
+    return 200 <= answer.code < 300
 
 
 async def _talk(said: Awaitable[object], *, blame: type[Refusal]) -> None:

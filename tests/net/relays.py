@@ -50,6 +50,7 @@ class RealRelay:
 
     port: int = 0
     taken: list[Taken] = field(default_factory=list)
+    answer: str = "250 taken"
 
     @property
     def url(self) -> str:
@@ -70,7 +71,7 @@ class RealRelay:
                 user=login.login if isinstance(login, LoginPassword) else None,
             )
         )
-        return "250 taken"
+        return self.answer
 
 
 def _is_there(value: object) -> bool:
@@ -88,9 +89,9 @@ class _Controller(Controller):
 
 
 @contextmanager
-def real_relay(**options: Any) -> Iterator[RealRelay]:
-    """A real SMTP server (aiosmtpd) on the loopback address."""
-    relay = RealRelay()
+def real_relay(*, answer: str = "250 taken", **options: Any) -> Iterator[RealRelay]:
+    """A real SMTP server (aiosmtpd) on the loopback address, which says `answer` to each letter."""
+    relay = RealRelay(answer=answer)
     controller = _Controller(relay, hostname="127.0.0.1", port=0, **options)
     controller.start()
     relay.port = controller.port

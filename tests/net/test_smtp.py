@@ -53,6 +53,32 @@ def test_hands_over_envelope_and_octets() -> None:
     assert not taken.encrypted
 
 
+@pytest.mark.parametrize("answer", ["200 fine", "251 will forward", "252 cannot verify", "299 yes"])
+def test_any_yes_to_the_content_means_that_the_letter_is_taken(answer: str) -> None:
+    with real_relay(answer=answer) as real:
+        send(relay_at(real.url), "alice@campus.example", "bob@campus.example")
+    assert [taken.recipients for taken in real.taken] == [["alice@campus.example"], ["bob@campus.example"]]
+    assert len({taken.session for taken in real.taken}) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "arrives"),
+    [
+        (b"Subject: a\r\n\r\n.\r\n..\r\nend", b"Subject: a\r\n\r\n.\r\n..\r\nend\r\n"),
+        (
+            b"Subject: a\n\n.\nMAIL FROM:<eve@evil.example>\r",
+            b"Subject: a\r\n\r\n.\r\nMAIL FROM:<eve@evil.example>\r\n",
+        ),
+    ],
+    ids=["dots and no last line end", "half line ends"],
+)
+def test_no_line_of_a_letter_ends_it(data: bytes, arrives: bytes) -> None:
+    with real_relay() as real, relay_at(real.url).open() as connection:
+        connection.send(letter(data=data))
+        connection.send(letter())
+    assert [taken.data for taken in real.taken] == [arrives, letter().data]
+
+
 def test_one_connection_carries_several_letters() -> None:
     with real_relay() as real:
         send(relay_at(real.url), "alice@campus.example", "bob@campus.example", '"a <b>, c"@campus.example')
@@ -161,9 +187,11 @@ def test_asks_for_letters_outside_ascii_only_where_they_are_offered() -> None:
         ("rcpt", b"666 SECRET\r\n", RelayUnreachable, "not SMTP"),
         ("data", b"451 SECRET\r\n", RelayDefers, "451"),
         ("data", b"554 SECRET\r\n", LetterRefused, "554"),
+        ("data", b"250 SECRET\r\n", RelayUnreachable, "not SMTP"),
         ("data", HANG, RelayUnreachable, "in time"),
         ("end", b"452 SECRET\r\n", RelayDefers, "452"),
         ("end", b"554 SECRET\r\n", LetterRefused, "554"),
+        ("end", b"354 SECRET\r\n", RelayUnreachable, "not SMTP"),
         ("end", HANG, RelayUnreachable, "in time"),
         ("end", HANG_UP, RelayUnreachable, "hung up"),
     ],
