@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from api.inflow import Basin
+from api.site import INFLOW_OCTETS
 from formats.certificate import Certificate
 from smime.message import read_message
 from tests.api.door import PKCS10, RFC822, Door, refused
@@ -163,9 +164,9 @@ def test_answers_take_room_like_bodies(door: Door) -> None:
     """A few octets sealed a thousand times over would fill the memory past all bounds on what comes in."""
     for mailbox in (ALICE, BOB, CAROL):
         reader(door, mailbox)
-    basin: Basin = door.client.app._basin  # type: ignore[attr-defined]  # the envelope
+    basin: Basin = door.client.app._admitted.basin  # type: ignore[attr-defined]  # the envelope
     message = letter(door, more=f"\r\nBcc: {BOB}, {CAROL}") + b"one line more\r\n" * 40_000
-    basin.held = (others := 512 * 1024 * 1024 - len(message))
+    basin.held = (others := INFLOW_OCTETS - len(message))
     before = door.rows()
     refused(encrypt(door, message, headers=JSON), "overloaded", 503)
     assert (door.rows(), basin.held) == (before, others)
