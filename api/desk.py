@@ -9,7 +9,7 @@ from services import delivery, enrolments
 from services.certificates import CertificateView
 from services.context import Context
 from services.delivery import Letter
-from services.enrolments import Session
+from services.enrolments import OpenedSession, Session
 from services.handover import Handover
 from services.messages import verify
 from services.messages.verify import Verified
@@ -29,7 +29,7 @@ class ServiceDesk:
         """What a browser keeps."""
         return enrolments.new_browser_secret()
 
-    def open_session(self, *, token: str, browser: str, request_id: str) -> Session:
+    def open_session(self, *, token: str, browser: str, request_id: str) -> OpenedSession:
         """Use up a link."""
         return enrolments.open_session(self.context, token=token, browser=browser, request_id=request_id)
 

@@ -6,10 +6,11 @@ is a principal of the kind `link`: it may have, see and end mailbox certificates
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -56,6 +57,14 @@ class Session:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedSession:
+    """A session, and the secret by which its browser is known from now on."""
+
+    session: Session
+    secret: str = field(repr=False)
+
+
 def request_link(context: Context, *, address: str, request_id: str) -> None:
     """Mail a link to an address of the campus; MailboxError if it cannot be read.
 
@@ -100,30 +109,34 @@ def new_browser_secret() -> str:
     return _new_secret()
 
 
-def open_session(context: Context, *, token: str, browser: str, request_id: str) -> Session:
+def open_session(context: Context, *, token: str, browser: str, request_id: str) -> OpenedSession:
     """Use a link up for this browser, which has one session at a time; a double click opens the same session again.
 
+    The session hangs on a new secret. The one that the browser had may be known to somebody else, who had it set there;
+    only together with the link does it tell a double click, or a second tab, from somebody else who has the link.
     LinkRefused, in the same words, for a link that is used, expired, foreign or truncated.
     """
     if not _SECRET.fullmatch(token) or not _SECRET.fullmatch(browser):
         raise _refused()
-    token_sha256, browser_sha256, now = _hash(token), _hash(browser), context.clock()
+    token_sha256, secret, now = _hash(token), _session_secret(token, browser), context.clock()
     with context.database.read() as read:
         # Whoever guesses must not hold up those who write.
         if enrolments.find_by_token(read, token_sha256) is None:
             raise _refused()
     with context.database.write() as write:
         is_first = enrolments.use(
-            write, token_sha256, browser_sha256=browser_sha256, now=now, session_until=now + SESSION_LIFE
+            write, token_sha256, browser_sha256=_hash(secret), now=now, session_until=now + SESSION_LIFE
         )
         row = enrolments.find_by_token(write, token_sha256)
-        if row is None or row.browser_sha256 != browser_sha256 or not _is_open(row, now):
+        # The browser has the new secret already where the second click comes after the first one's answer.
+        known = None if row is None else {_hash(one): one for one in (browser, secret)}.get(row.browser_sha256 or "")
+        if row is None or known is None or not _is_open(row, now):
             raise _refused()
         opened = _session(row, request_id=request_id)
         if is_first:
-            enrolments.end_others(write, browser_sha256, but=row.id, now=now)
+            enrolments.end_others(write, _hash(browser), but=row.id, now=now)
             _record(write, opened.principal, opened.mailbox, action="enrolment.confirmed", now=now)
-    return opened
+    return OpenedSession(session=opened, secret=known)
 
 
 def session(context: Context, *, browser: str | None, request_id: str) -> Session:
@@ -204,6 +217,12 @@ def forget_old(
 
 def _new_secret() -> str:
     return secrets.token_urlsafe(_OCTETS)
+
+
+def _session_secret(token: str, browser: str) -> str:
+    """The secret of the session that this browser opens by this link: whoever knows one of both cannot tell it."""
+    digest = hashlib.sha256(f"mailseal session {token} {browser}".encode("ascii")).digest()
+    return base64.urlsafe_b64encode(digest[:_OCTETS]).rstrip(b"=").decode("ascii")
 
 
 def _hash(secret: str) -> str:

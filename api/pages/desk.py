@@ -10,11 +10,11 @@ from typing import Protocol
 from api.addresses import Network
 from services.certificates import CertificateView
 from services.delivery import Letter
-from services.enrolments import Session
+from services.enrolments import OpenedSession, Session
 from services.handover import Handover
 from services.messages.verify import Verified
 
-__all__ = ["Desk", "Letter", "People", "Session"]
+__all__ = ["Desk", "Letter", "OpenedSession", "People", "Session"]
 
 
 class Desk(Protocol):
@@ -26,8 +26,8 @@ class Desk(Protocol):
     def new_browser_secret(self) -> str:
         """What a browser keeps as a cookie."""
 
-    def open_session(self, *, token: str, browser: str, request_id: str) -> Session:
-        """Use up the link for this browser."""
+    def open_session(self, *, token: str, browser: str, request_id: str) -> OpenedSession:
+        """Use up the link for this browser, which is to keep the secret of its session from now on."""
 
     def session(self, *, browser: str | None, request_id: str) -> Session:
         """What this browser has open."""

@@ -77,12 +77,12 @@ def _link(request: Request, environment: Environment, people: People) -> Respons
     """The page of a link: it looks nothing up and uses nothing up, as mail scanners open every link.
 
     A browser that comes from another site, such as from webmail, does not send its cookie along; it is sent here once
-    more from our own page, so that it keeps the secret that it has.
+    more from our own page, so that it keeps the secret that it has. Another site's word for that counts for nothing.
     """
     here = f"/enrol/{quote(request.path_params['token'], safe='')}"
     known = visitor.browser(request)
     is_foreign = request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}
-    if known is None and is_foreign and "here" not in request.query_params:
+    if known is None and is_foreign:
         return render.form_page(environment, "arrived.html", here_again=f"{here}?here")
     page = render.form_page(environment, "link.html", action=f"{here}/open")
     if known is None:
@@ -94,10 +94,13 @@ async def _enter(request: Request, people: People) -> Response:
     browser = visitor.browser(request)
     if browser is None:
         raise CookieMissing("the browser sent no cookie")
-    await run_in_threadpool(
+    opened = await run_in_threadpool(
         people.desk.open_session,
         token=request.path_params["token"],
         browser=browser,
         request_id=visitor.request_id(request),
     )
-    return RedirectResponse("/mine", 303)
+    answer = RedirectResponse("/mine", 303)
+    # Whoever had the earlier secret set in this browser, to share what it opens, does not know this one.
+    visitor.remember(request, answer, secret=opened.secret)
+    return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from starlette.requests import Request
@@ -12,8 +13,8 @@ from api.pace import network_of
 from api.pages.desk import People
 from api.site import site_of
 
-# A cookie of this form is one of ours; anything else counts as none.
-_LONGEST: Final = 128
+# A cookie of this form, 128 bits in base64url, is one of ours; anything else counts as none, and is replaced.
+_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 
 
 def network(request: Request, *, people: People) -> str:
@@ -30,7 +31,7 @@ def request_id(request: Request) -> str:
 def browser(request: Request) -> str | None:
     """The secret of the browser, if it sent one."""
     found = request.cookies.get(_name(request))
-    return found if found and len(found) <= _LONGEST and found.isascii() else None
+    return found if found and _SECRET.fullmatch(found) else None
 
 
 def remember(request: Request, response: Response, *, secret: str) -> None:

@@ -32,7 +32,7 @@ from services.access import Principal
 from services.api_keys import Grant
 from services.authority import MATRIX
 from services.certificates import Filter, Order
-from services.enrolments import Session
+from services.enrolments import OpenedSession, Session
 from services.errors import (
     AlreadyDelivered,
     AlreadyRevoked,
@@ -77,10 +77,14 @@ def token(campus: Campus, address: str = ALICE) -> str:
     return found[1]
 
 
-def confirm(campus: Campus, secret: str, browser: str | None = None) -> Session:
+def opened(campus: Campus, secret: str, browser: str | None = None) -> OpenedSession:
     return enrolments.open_session(
         campus.context, token=secret, browser=browser or enrolments.new_browser_secret(), request_id="confirmed"
     )
+
+
+def confirm(campus: Campus, secret: str, browser: str | None = None) -> Session:
+    return opened(campus, secret, browser).session
 
 
 def enrolled(campus: Campus, address: str = ALICE, *, browser: str | None = None) -> Session:
@@ -199,13 +203,13 @@ def test_mailbox_keeps_the_spelling_that_is_certified(campus: Campus) -> None:
 
 
 def test_link_opens_a_session_of_half_an_hour_for_its_mailbox(campus: Campus) -> None:
-    browser = enrolments.new_browser_secret()
-    session = enrolled(campus, browser=browser)
+    it = opened(campus, token(campus))
+    session = it.session
     assert session.mailbox == Mailbox.parse(ALICE)
     assert session.expires_at == campus.clock() + timedelta(minutes=30)
     assert (session.principal.kind, session.principal.id) == ("link", session.enrolment_id)
     assert session.principal.request_id == "confirmed"
-    later = known(campus, browser)
+    later = known(campus, it.secret)
     assert later == replace(session, principal=replace(session.principal, request_id="later"))
 
 
@@ -229,18 +233,32 @@ def test_link_is_refused_after_an_hour(campus: Campus) -> None:
 
 
 def test_link_is_one_browser_s(campus: Campus) -> None:
-    secret, browser = token(campus), enrolments.new_browser_secret()
-    confirm(campus, secret, browser)
+    secret = token(campus)
+    session = opened(campus, secret)
     with pytest.raises(LinkRefused, match="the link was used, has expired, or is not one of ours"):
         confirm(campus, secret)
-    assert known(campus, browser).mailbox == Mailbox.parse(ALICE)
+    assert known(campus, session.secret).mailbox == Mailbox.parse(ALICE)
+
+
+def test_session_hangs_on_a_secret_that_nobody_had_before(campus: Campus) -> None:
+    """Somebody had set a secret in this browser that they know, and waited for the link to be opened in it."""
+    planted = enrolments.new_browser_secret()
+    secret = token(campus)
+    session = opened(campus, secret, planted)
+    assert session.secret not in {planted, secret, opened(campus, token(campus, BOB), planted).secret}
+    assert session.secret not in repr(session)
+    for guess in (planted, secret):
+        with pytest.raises(SessionEnded):
+            known(campus, guess)
+    assert known(campus, session.secret).mailbox == Mailbox.parse(ALICE)
 
 
 def test_double_click_opens_the_same_session_and_does_not_prolong_it(campus: Campus) -> None:
     secret, browser = token(campus), enrolments.new_browser_secret()
-    first = confirm(campus, secret, browser)
+    first = opened(campus, secret, browser)
     campus.clock.advance(timedelta(minutes=10))
-    assert confirm(campus, secret, browser) == first
+    assert opened(campus, secret, browser) == first
+    assert opened(campus, secret, first.secret) == first, "in a second tab, whose browser has the new secret"
     assert [entry.action for entry in entries(campus)].count("enrolment.confirmed") == 1
 
 
@@ -269,32 +287,29 @@ def test_of_two_browsers_at_once_exactly_one_gets_the_session(campus: Campus) ->
     browsers = [enrolments.new_browser_secret() for _ in range(6)]
     together = threading.Barrier(6)
 
-    def attempt(browser: str) -> Session | None:
+    def attempt(browser: str) -> OpenedSession | None:
         together.wait(30)
         try:
-            return confirm(campus, secret, browser)
+            return opened(campus, secret, browser)
         except LinkRefused:
             return None
 
     with ThreadPoolExecutor(6) as pool:
         got = list(pool.map(attempt, browsers))
     assert sum(session is not None for session in got) == 1
-    for browser, session in zip(browsers, got, strict=True):
-        if session is None:
-            with pytest.raises(SessionEnded):
-                known(campus, browser)
-        else:
-            assert known(campus, browser).enrolment_id == session.enrolment_id
+    (session,) = (one for one in got if one is not None)
+    assert known(campus, session.secret).enrolment_id == session.session.enrolment_id
     assert [entry.action for entry in entries(campus)].count("enrolment.confirmed") == 1
 
 
 def test_browser_has_one_session_at_a_time(campus: Campus) -> None:
-    browser = enrolments.new_browser_secret()
-    first = enrolled(campus, ALICE, browser=browser)
-    second = enrolled(campus, BOB, browser=browser)
-    assert known(campus, browser).enrolment_id == second.enrolment_id
+    first = opened(campus, token(campus))
+    second = opened(campus, token(campus, BOB), first.secret)
+    assert known(campus, second.secret).mailbox == Mailbox.parse(BOB)
     with pytest.raises(SessionEnded):
-        serials(campus, first)
+        known(campus, first.secret)
+    with pytest.raises(SessionEnded):
+        serials(campus, first.session)
 
 
 # the session's end
@@ -311,8 +326,8 @@ DEEDS: Final[tuple[Callable[[Campus, Session], object], ...]] = (
 @pytest.mark.parametrize("deed", DEEDS, ids=["mine", "make_file", "certify_request", "end"])
 @pytest.mark.parametrize("how", ["ended", "expired"])
 def test_nothing_is_possible_after_the_session(campus: Campus, deed: Callable[..., object], how: str) -> None:
-    browser = enrolments.new_browser_secret()
-    session = enrolled(campus, browser=browser)
+    it = opened(campus, token(campus))
+    session = it.session
     if how == "ended":
         enrolments.end_session(campus.context, session)
     else:
@@ -321,7 +336,7 @@ def test_nothing_is_possible_after_the_session(campus: Campus, deed: Callable[..
     with pytest.raises(SessionEnded):
         deed(campus, session)
     with pytest.raises(SessionEnded):
-        known(campus, browser)
+        known(campus, it.secret)
     assert entries(campus) == before
 
 
@@ -621,14 +636,16 @@ def test_record_tells_who_asked_confirmed_and_did_what(campus: Campus) -> None:
 def test_no_secret_is_kept_anywhere(campus: Campus) -> None:
     browser = enrolments.new_browser_secret()
     unused, secret = token(campus), token(campus)
-    session = confirm(campus, secret, browser)
+    it = opened(campus, secret, browser)
+    session = it.session
     made = make_file(campus, session)
     key, _, _ = read_pkcs12(made.pkcs12, made.passphrase)
-    hidden = [unused.encode(), secret.encode(), browser.encode(), made.passphrase.encode(), made.pkcs12, to_pkcs8(key)]
+    texts = [one.encode() for one in (unused, secret, browser, it.secret, made.passphrase)]
+    hidden = [*texts, made.pkcs12, to_pkcs8(key)]
     kept = stored(campus)
     assert session.enrolment_id.encode() in kept
     assert [one for one in hidden if one in kept or one.hex().encode() in kept] == []
-    assert not any(one.decode() in repr((session, made)) for one in hidden[:4])
+    assert not any(one.decode() in repr((session, made)) for one in hidden[:5])
 
 
 def stored(campus: Campus) -> bytes:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from starlette.types import ASGIApp
 
 from api.assembly import Parts, assemble
-from api.pages.desk import Letter, People, Session
+from api.pages.desk import Letter, OpenedSession, People, Session
 from api.site import Site
 from formats.algorithms import KeyDescription
 from formats.errors import Refusal
@@ -27,7 +27,7 @@ from tests.campus import charter
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 ALICE = Mailbox.parse("alice@campus.example")
 TOKEN = "T" * 22
-SECRET = "S" * 22
+SECRET = "S" * 20
 PASSPHRASE = "pilot-amber-sketch-rivet-ocean-42"
 P12 = b"\x30\x82 a file"
 
@@ -102,12 +102,13 @@ class FakeDesk:
 
     def new_browser_secret(self) -> str:
         self.secrets += 1
-        return f"{SECRET}{self.secrets}"
+        return f"{SECRET}{self.secrets:02d}"
 
-    def open_session(self, *, token: str, browser: str, request_id: str) -> Session:
+    def open_session(self, *, token: str, browser: str, request_id: str) -> OpenedSession:
         if token != TOKEN:
             raise LinkRefused("the link does not count")
-        return self.opened.setdefault(browser, session())
+        secret = browser if browser in self.opened else browser[::-1]
+        return OpenedSession(session=self.opened.setdefault(secret, session()), secret=secret)
 
     def session(self, *, browser: str | None, request_id: str) -> Session:
         if browser not in self.opened:

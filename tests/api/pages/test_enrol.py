@@ -122,7 +122,9 @@ def test_arrival_from_another_site_is_sent_here_once_more(browser: Browser, desk
     page = browser.get(LINK, **{"Sec-Fetch-Site": origin})
     assert f'<meta http-equiv="refresh" content="0;url={LINK}?here">' in page.text
     assert "set-cookie" not in page.headers
-    again = browser.get(f"{LINK}?here", **{"Sec-Fetch-Site": origin})
+    foreign = browser.get(f"{LINK}?here", **{"Sec-Fetch-Site": origin})
+    assert "set-cookie" not in foreign.headers, "a link on another site says so too"
+    again = browser.get(f"{LINK}?here", **{"Sec-Fetch-Site": "same-origin"})
     assert "refresh" not in again.text
     assert desk.secrets == 1
 
@@ -133,6 +135,20 @@ def test_opening_leads_to_the_certificates(browser: Browser, desk: FakeDesk) -> 
         answer = browser.post(f"{LINK}/open")
         assert (answer.status_code, answer.headers["location"]) == (303, "/mine")
     assert list(desk.opened) == [browser.cookies["__Host-mailseal"]]
+
+
+def test_opening_replaces_the_secret(browser: Browser, desk: FakeDesk) -> None:
+    before = browser.get(LINK).headers["set-cookie"].partition(";")[0]
+    after = browser.post(f"{LINK}/open").headers["set-cookie"].partition(";")[0]
+    assert before.startswith("__Host-mailseal=")
+    assert after.startswith("__Host-mailseal=")
+    assert before != after
+
+
+@pytest.mark.parametrize("cookie", ["x", "A" * 21, "A" * 23, "A" * 21 + "+", "A" * 3000])
+def test_cookie_of_another_form_is_replaced(browser: Browser, cookie: str) -> None:
+    browser.cookies["__Host-mailseal"] = cookie
+    assert browser.get(LINK).headers["set-cookie"].startswith("__Host-mailseal=")
 
 
 def test_without_the_cookie_a_page_says_what_to_do(browser: Browser, desk: FakeDesk) -> None:
