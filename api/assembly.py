@@ -64,7 +64,7 @@ def assemble(parts: Parts) -> Envelope:
         *problem.routes(templates, titles=parts.site.titles),
         *parts.status_routes,
     ]
-    return Envelope(app, site=parts.site)
+    return Envelope(app, site=parts.site, for_reader=partial(problem.for_reader, templates))
 
 
 def people_routes(templates: Environment, people: People) -> list[Route]:

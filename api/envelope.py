@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
@@ -41,11 +42,15 @@ SECURITY: Final[Mapping[str, str]] = {
 
 
 class Envelope:
-    """The outermost ASGI application: nothing but an answer ever leaves it, so the connection survives every error."""
+    """The outermost ASGI application: nothing but an answer ever leaves it, so the connection survives every error.
 
-    def __init__(self, app: ASGIApp, *, site: Site) -> None:
+    `for_reader` makes a page of a problem where a person is asking.
+    """
+
+    def __init__(self, app: ASGIApp, *, site: Site, for_reader: Callable[[Request, Response], Response]) -> None:
         self._app = app
         self._site = site
+        self._for_reader = for_reader
         self._strangers = Strangers(site.strangers_octets, of_a_network=site.network_octets)
         self._admitted = Terms(
             basin=Basin(site.inflow_octets),
@@ -105,7 +110,8 @@ class Envelope:
     async def _last_answer(self, refusal: Refusal, *, scope: Scope, receive: Receive, reply: _Reply) -> None:
         """Answer from out here, unless the answer has begun: then the server sees it cut short, and hangs up."""
         if reply.status is None:
-            answer = problems.respond(refusal, site=self._site, state=scope["state"])
+            problem = problems.respond(refusal, site=self._site, state=scope["state"])
+            answer = self._for_reader(Request(scope), problem)
             await answer(scope, receive, reply.send)
 
 

@@ -74,10 +74,14 @@ def install(app: FastAPI, *, environment: Environment) -> None:
 
 def _as_page(answer: Answer, *, environment: Environment) -> Answer:
     async def answer_person(request: Request, error: Exception) -> Response:
-        made = await answer(request, error)
-        return refusal_page(environment, made) if reads_html(request) else made
+        return for_reader(environment, request, await answer(request, error))
 
     return answer_person
+
+
+def for_reader(environment: Environment, request: Request, answer: Response) -> Response:
+    """The answer with a problem, or the page of it for a person."""
+    return refusal_page(environment, answer) if reads_html(request) else answer
 
 
 def reads_html(request: Request) -> bool:

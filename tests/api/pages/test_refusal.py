@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.api.made_up import problem
-from tests.api.pages.browser import Browser, heading
+from tests.api.pages.browser import OURS, Browser, heading
+
+
+async def stalled() -> AsyncIterator[bytes]:
+    """A body that begins and comes no further."""
+    yield b"--x"
+    await asyncio.Event().wait()
 
 
 def test_unknown_path_is_a_page_for_a_person(browser: Browser) -> None:
@@ -34,6 +42,44 @@ def test_paths_for_programs_answer_with_problems(browser: Browser, path: str) ->
     answer = browser.get(path)
     assert answer.status_code >= 400
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/check?%00", {}),
+        ("/mine/%00", {}),
+        ("/", {"Content-Length": "many"}),
+        ("/enrol", {"Content-Length": "9" * 16}),
+    ],
+)
+def test_what_is_refused_before_any_route_is_a_page_for_a_person(
+    browser: Browser, path: str, headers: dict[str, str], logged: list[dict[str, Any]]
+) -> None:
+    page = browser.get(path, **headers)
+    assert (page.status_code, heading(page)) == (400, "We could not read this")
+    assert page.headers["x-request-id"] in page.text
+    assert [entry["problem"] for entry in logged if entry["event"] == "request"] == ["request_malformed"]
+    problem(browser.get(path, **headers, Accept="*/*"), "request_malformed", 400)
+    problem(browser.get("/v1/colours?%00", **headers), "request_malformed", 400)
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b"x", {"Content-Length": "999999999"}, 413),
+        (None, {"Content-Length": "100"}, 408),
+        (None, {"Transfer-Encoding": "chunked"}, 408),
+    ],
+)
+def test_too_large_and_too_slow_are_pages_for_a_person(
+    browser: Browser, content: bytes | None, headers: dict[str, str], status: int
+) -> None:
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    page = browser.post("/check", content=content or stalled(), headers={**OURS, **kind, **headers})
+    assert page.status_code == status
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["connection"] == "close"
 
 
 def test_unknown_problem_is_a_page(browser: Browser) -> None:
