@@ -18,10 +18,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api import scopes
 from api.bodies import JSON, DocumentedBody, reference
 from api.examples import example_of
 from api.problems import MEDIA_TYPE, Problem
-from api.scopes import scopes_of
 
 MEDIA: Final = "application/yaml"
 VERSION: Final = "1"
@@ -30,8 +30,9 @@ A campus certificate authority for S/MIME, and the service that signs, verifies,
 mail with its certificates.
 
 Every call but the public ones takes `Authorization: Bearer ms_live_...` with a key that has the scopes it names, and
-for the mailboxes it names; 64 requests of one key are served at a time. Every POST that changes something takes an
-`Idempotency-Key`: repeated under the same one, it is done once; messages are computed again each time. Every answer carries `X-Request-Id`. Every
+for the mailboxes it names; 64 requests of one key are served at a time. A POST that makes, renews, rotates or revokes
+something takes an `Idempotency-Key`: repeated under the same one, it is done once. Signing, verifying, encrypting and
+decrypting take none: a message is computed again each time. Every answer carries `X-Request-Id`. Every
 answer of 400 and above is a `Problem` (RFC 9457), whose `type` is a page that says what to do. Times are UTC.
 """
 _TEMPLATE: Final = "#/components/schemas/{model}"
@@ -56,6 +57,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     components["responses"] = {
         "Problem": {"description": "A problem (RFC 9457)", "content": {MEDIA_TYPE: {"schema": reference(Problem)}}}
     }
+    for scheme in components.get("securitySchemes", {}).values():
+        scheme["x-scopes"] = dict(scopes.WORDS)
     bodies = dict(_bodies(app))
     for path, methods in spec["paths"].items():
         for method, operation in methods.items():
@@ -121,7 +124,7 @@ def _add_words(operation: dict[str, Any]) -> None:
     operation.setdefault("security", [])
     for requirement in operation["security"]:
         # OpenAPI 3.1.1, Security Requirement Object: for such a scheme these are the roles that are needed.
-        requirement.update({scheme: list(scopes_of(operation["operationId"])) for scheme in requirement})
+        requirement.update({scheme: list(scopes.scopes_of(operation["operationId"])) for scheme in requirement})
 
 
 def _add_answers(spec: dict[str, Any], schemas: dict[str, Any]) -> None:

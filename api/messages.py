@@ -36,13 +36,31 @@ _OPTIONS: Final[dict[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "address_binding": {"enum": ["required", "off"], "default": "required"},
-        "revocation": {"enum": ["hard", "soft", "off"], "default": "hard"},
-        "require_email_eku": {"type": "boolean", "default": True},
-        "policies": {"type": "array", "items": {"type": "string"}},
-        "require_explicit_policy": {"type": "boolean", "default": False},
-        "inhibit_policy_mapping": {"type": "boolean", "default": False},
-        "inhibit_any_policy": {"type": "boolean", "default": False},
+        "address_binding": {
+            "enum": ["required", "off"],
+            "default": "required",
+            "description": "Whether the From address has to stand in the signer's certificate",
+        },
+        "revocation": {
+            "enum": ["hard", "soft", "off"],
+            "default": "hard",
+            "description": "With `hard` a message whose certificates have no known status is not valid, with `soft` that "
+            "is only told",
+        },
+        "require_email_eku": {
+            "type": "boolean",
+            "default": True,
+            "description": "Whether the certificate has to be one for mail",
+        },
+        "policies": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The certificate policies that are accepted, by OID (RFC 5280 6.1.1); all, if there is none",
+        },
+        **{
+            name: {"type": "boolean", "default": False, "description": "As in RFC 5280 6.1.1"}
+            for name in ("require_explicit_policy", "inhibit_policy_mapping", "inhibit_any_policy")
+        },
     },
     "description": "The rules of this verification, as a JSON object; needs messages:verify-custom",
     "examples": [{"revocation": "soft"}],

@@ -1,4 +1,4 @@
-"""Scopes that a call needs, for its description; whether it gets through is decided by the services alone."""
+"""Scopes: what each is for and which one a call needs, for the description; who gets through, the services decide."""
 
 from __future__ import annotations
 
@@ -33,6 +33,25 @@ _ASKED: Final[Mapping[str, str]] = MappingProxyType(
         "show_api_key": "api_keys.manage",
         "delete_api_key": "api_keys.manage",
         "rotate_api_key": "api_keys.manage",
+    }
+)
+
+WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "certificates:read": "List and show certificates",
+        "certificates:issue": "Issue certificates",
+        "certificates:revoke": "Revoke certificates",
+        "messages:sign": "Sign messages, also before they are encrypted",
+        "messages:verify": "Verify messages",
+        "messages:verify-custom": "Verify with anchors, intermediates, CRLs, a time or options of one's own",
+        "messages:encrypt": "Encrypt messages",
+        "messages:decrypt": "Decrypt messages",
+        "messages:send": "Nothing yet: no call asks for it",
+        "identities:manage": "Add, show, renew, pause and revoke the identities that sign and decrypt here",
+        "recipients:read": "Ask for the certificates of a recipient",
+        "audit:read": "Read the whole record; without it a key reads what itself and its predecessors in rotation did",
+        "people:manage": "Nothing yet: no call asks for it",
+        "admin": "Add, show, rotate and delete API keys; the requests of such a key a minute are not limited",
     }
 )
 

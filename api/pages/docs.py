@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +35,16 @@ class Content:
     media: str
     kind: str
     model: str | None
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A schema that others refer to: an object with members, or one of several values."""
+
+    name: str
+    text: str
+    values: tuple[str, ...]
     members: tuple[Member, ...]
 
 
@@ -80,9 +91,14 @@ def _page(environment: Environment, spec: Mapping[str, Any]) -> Response:
     groups: dict[str, list[Operation]] = {}
     for tag, operation in operations(spec):
         groups.setdefault(tag, []).append(operation)
-    models = [(name, _members(schema)) for name, schema in sorted(_schemas(spec).items())]
-    paragraphs = _paragraphs(spec["info"].get("description", ""))
-    return render.page(environment, "docs.html", groups=groups, models=models, paragraphs=paragraphs)
+    return render.page(
+        environment,
+        "docs.html",
+        groups=groups,
+        models=[_described(name, schema) for name, schema in sorted(_schemas(spec).items())],
+        paragraphs=_paragraphs(spec["info"].get("description", "")),
+        scopes=_scopes(spec),
+    )
 
 
 def operations(spec: Mapping[str, Any]) -> Iterator[tuple[str, Operation]]:
@@ -101,7 +117,7 @@ def _operation(operation: Mapping[str, Any], *, method: str, path: str) -> Opera
         paragraphs=_paragraphs(operation.get("description", "")),
         public=not operation.get("security"),
         scopes=tuple(scope for one in operation.get("security", ()) for scopes in one.values() for scope in scopes),
-        parameters=tuple(_parameter(parameter) for parameter in operation.get("parameters", ())),
+        parameters=tuple(member for parameter in operation.get("parameters", ()) for member in _parameter(parameter)),
         bodies=_contents(operation.get("requestBody", {})),
         answers=tuple(
             _answer(status, answer) for status, answer in operation["responses"].items() if "$ref" not in answer
@@ -127,25 +143,47 @@ def _content(media: str, held: Mapping[str, Any]) -> Content:
     return Content(media=media, kind=kind(schema), model=_model(schema), members=_members(schema))
 
 
-def _parameter(parameter: Mapping[str, Any]) -> Member:
+def _parameter(parameter: Mapping[str, Any]) -> Iterator[Member]:
     schema = parameter.get("schema", {})
-    return Member(
+    yield Member(
         name=parameter["name"],
         place=parameter["in"],
         kind=kind(schema),
         required=parameter.get("required", False),
         text=parameter.get("description") or schema.get("description", ""),
     )
+    yield from _inner(parameter["name"], schema)
 
 
-def _members(schema: Mapping[str, Any]) -> tuple[Member, ...]:
+def _members(schema: Mapping[str, Any], *, within: str = "") -> tuple[Member, ...]:
     if _model(schema) is not None:
         return ()  # it stands below, under its name
-    required = schema.get("required", ())
-    return tuple(
-        Member(name=name, place="", kind=kind(held), required=name in required, text=held.get("description", ""))
-        for name, held in schema.get("properties", {}).items()
-    )
+    return tuple(member for name in schema.get("properties", {}) for member in _member(schema, name, within=within))
+
+
+def _member(holder: Mapping[str, Any], name: str, *, within: str) -> Iterator[Member]:
+    schema = holder["properties"][name]
+    required = name in holder.get("required", ())
+    text = schema.get("description", "")
+    yield Member(name=within + name, place="", kind=kind(schema), required=required, text=text)
+    yield from _inner(within + name, schema)
+
+
+def _inner(name: str, schema: Mapping[str, Any]) -> tuple[Member, ...]:
+    """The members of an object that has no name of its own, by the way to them."""
+    return _members(schema, within=f"{name}.")
+
+
+def _described(name: str, schema: Mapping[str, Any]) -> Model:
+    text = " ".join(_paragraphs(schema.get("description", "")))
+    values = tuple(str(value) for value in schema.get("enum", ()))
+    return Model(name=name, text=text, values=values, members=_members(schema))
+
+
+def _scopes(spec: Mapping[str, Any]) -> Mapping[str, str]:
+    """What each scope is for, in the words of all schemes that have some."""
+    schemes: Mapping[str, Any] = spec.get("components", {}).get("securitySchemes", {})
+    return {name: text for scheme in schemes.values() for name, text in scheme.get("x-scopes", {}).items()}
 
 
 def kind(schema: Mapping[str, Any]) -> str:
@@ -153,7 +191,7 @@ def kind(schema: Mapping[str, Any]) -> str:
     if (name := _model(schema)) is not None:
         return name
     if "enum" in schema:
-        return " or ".join(str(value) for value in schema["enum"])
+        return ", ".join(filter(None, (" or ".join(str(value) for value in schema["enum"]), _preset(schema))))
     if "const" in schema:
         return str(schema["const"])
     if "anyOf" in schema:
@@ -171,7 +209,10 @@ def _bounds(schema: Mapping[str, Any]) -> str:
 
 
 def _preset(schema: Mapping[str, Any]) -> str:
-    return f"default {schema['default']}" if schema.get("default") is not None else ""
+    if schema.get("default") is None:
+        return ""
+    value = schema["default"]
+    return f"default {value if isinstance(value, str) else json.dumps(value)}"
 
 
 def _model(schema: Mapping[str, Any]) -> str | None:
