@@ -205,9 +205,7 @@ def _shown(mailboxes: tuple[str, ...]) -> list[str]:
 
 
 def _takes_json(request: Request) -> bool:
-    """Whether the caller names JSON as something that it takes, be it less gladly."""
-    if JSON not in ",".join(request.headers.getlist("accept")).lower():
-        return False
+    """Whether the caller takes JSON, be it less gladly or by a range."""
     try:
         negotiation.choose(request, (JSON,))
     except NotAcceptable:

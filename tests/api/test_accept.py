@@ -11,6 +11,7 @@ import pytest
 from formats.certificate import Certificate
 from tests.api.door import PKCS10, RFC822, Door, refused
 from tests.campus import csr
+from tests.mails import SENDER
 from tests.openssl import openssl
 
 JSON: Final = "application/json"
@@ -175,6 +176,38 @@ def test_no_message_is_signed_or_verified_that_cannot_be_answered(door: Door) ->
             found = refused(answer, "not_acceptable", 406)
             assert MESSAGE in found["detail"]
     assert door.rows() == before
+
+
+@pytest.mark.parametrize(
+    ("wish", "one", "several"),
+    [
+        ("*/*", MESSAGE, JSON),
+        ("", MESSAGE, JSON),
+        ("application/*", JSON, JSON),
+        (JSON, JSON, JSON),
+        (f"{MESSAGE}, application/*;q=0.1", MESSAGE, JSON),
+        (f"{MESSAGE}, */*;q=0.1", MESSAGE, JSON),
+        (f"{MESSAGE}, {JSON};q=0.5", MESSAGE, JSON),
+        (f"{MESSAGE};q=0, */*", JSON, JSON),
+        (MESSAGE, MESSAGE, None),
+        ("message/*", MESSAGE, None),
+        (f"{JSON};q=0, */*", MESSAGE, None),
+        (f"{MESSAGE}, application/*;q=0", MESSAGE, None),
+    ],
+)
+def test_several_sealed_messages_are_json_for_all_who_do_not_refuse_it(
+    door: Door, wish: str, one: str, several: str | None
+) -> None:
+    for mailbox in (SENDER, "blind@campus.example"):
+        door.made("/v1/certificates", content=csr(mailbox), params={"use": "dual"}, headers=PKCS10)
+    for more, media in (("", one), ("\nBcc: blind@campus.example", several)):
+        content = door.mail().replace(b"all@campus.example", f"{SENDER}{more}".encode())
+        answer = door.post("/v1/encrypt", content=content, headers={**RFC822, **accept(wish)})
+        if media is None:
+            refused(answer, "several_messages", 422)
+        else:
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["content-type"].partition(";")[0] == media
 
 
 def encoded(message: bytes) -> str:
