@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.errors import MessageError
+from email.message import Message
 from typing import Final
 
 from formats.mailbox import Mailbox, MailboxError
@@ -49,7 +50,7 @@ def _read(letter_id: str, data: bytes) -> Letter | None:
         text = str(part.get_content()).replace("\r\n", "\n")
         return Letter(
             id=letter_id,
-            mailbox=Mailbox.parse(str(message["to"]).strip("<>")),
+            mailbox=_recipient(message),
             subject=str(message["subject"]),
             at=message["date"].datetime.astimezone(UTC),
             text=text,
@@ -57,3 +58,9 @@ def _read(letter_id: str, data: bytes) -> Letter | None:
         )
     except (MailboxError, MessageError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
         return None
+
+
+def _recipient(message: Message) -> Mailbox:
+    """The one in To, with a local part that looks like an encoded word left as it is (RFC 2047 5)."""
+    (value,) = [value for name, value in message.raw_items() if name.lower() == "to"]
+    return Mailbox.parse(str(value).encode("ascii", "surrogateescape").decode().strip().strip("<>"))

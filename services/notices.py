@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
 from email.header import Header
 from typing import Final
@@ -11,12 +10,16 @@ from formats.mailbox import Mailbox
 from services import outbox
 from services.context import Context
 from services.outbox import Fact
-from services.words import letters
+from services.words import letters, visible
 from services.words.letters import Campus, Issued, Text
 from smime.headers import write_date
 from smime.transfer import encode_quoted_printable, is_safe
 
 MAX_VALUE: Final = 500
+# Longer words cannot be folded into lines of a field, and so are encoded.
+_MAX_WORD: Final = 60
+# Most mail programs decode it even where RFC 2047 forbids that, within quotes.
+_ENCODED_WORD: Final = "=?"
 
 
 def compose(context: Context, fact: Fact, *, row_id: str, now: datetime) -> bytes:
@@ -40,23 +43,17 @@ def compose(context: Context, fact: Fact, *, row_id: str, now: datetime) -> byte
     return b"\r\n".join((*fields, b"", body if encoding == b"7bit" else encode_quoted_printable(body)))
 
 
-def plain(text: str) -> str:
-    """One line without anything that nobody can see: controls, line ends, marks that turn the direction of reading."""
-    seen = (" " if unicodedata.category(one)[0] == "C" or one in "\u2028\u2029" else one for one in text[:MAX_VALUE])
-    return " ".join("".join(seen).split())
-
-
 def _text(context: Context, fact: Fact) -> Text:
     """The words for a fact, whose details are harmless from here on."""
-    details = {name: plain(value) for name, value in fact.details.items()}
+    details = {name: _plain(value) for name, value in fact.details.items()}
     settings = context.settings
     campus = Campus(
-        name=plain(context.issuers.campus.campus_name),
+        name=_plain(context.issuers.campus.campus_name),
         public_url=settings.public_url,
         help_email=settings.help_email,
         help_url=settings.help_url,
     )
-    address = fact.mailbox.unicode
+    address = visible.address(fact.mailbox)
     match fact.kind:
         case "enrolment_link":
             return letters.enrolment_link(campus, address=address, link=details["link"], minutes=details["minutes"])
@@ -77,18 +74,27 @@ def _issued(details: dict[str, str]) -> Issued:
     )
 
 
+def _plain(text: str) -> str:
+    return visible.plain(text, limit=MAX_VALUE)
+
+
 def _name(name: str) -> bytes:
     """A display name: in quotes, or encoded (RFC 5322 3.2.5, RFC 2047 5)."""
-    if name.isascii():
-        escaped = plain(name).replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}" '.encode("ascii")
-    return _words("From", plain(name)) + b"\r\n "
+    shown = _plain(name)
+    if not _is_literal(shown):
+        return _words("From", shown) + b"\r\n "
+    escaped = shown.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}" '.encode("ascii")
 
 
 def _words(field: str, text: str) -> bytes:
-    """Text of a field, in lines of at most 76 characters, encoded where it is not ASCII."""
-    charset = "us-ascii" if text.isascii() else "utf-8"
+    """Text of a field, in lines of at most 76 characters, encoded unless every mail program shows it as it is."""
+    charset = "us-ascii" if _is_literal(text) else "utf-8"
     return Header(text, charset, maxlinelen=76, header_name=field).encode(linesep="\r\n").encode("ascii")
+
+
+def _is_literal(text: str) -> bool:
+    return text.isascii() and _ENCODED_WORD not in text and all(len(word) <= _MAX_WORD for word in text.split())
 
 
 def _in_brackets(mailbox: Mailbox) -> bytes:

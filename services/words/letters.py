@@ -101,7 +101,9 @@ def certificate_issued(campus: Campus, *, address: str, issued: Issued) -> Text:
 
 def _proof(issued: Issued) -> str:
     if issued.proof == "api_client":
-        by = f' that uses the key named "{issued.by}"' if issued.by else ""
+        # Whatever the name says, it ends where its quotes end.
+        name = issued.by.replace('"', "'")
+        by = f' that uses the key named "{name}"' if name else ""
         return f"It was asked for by a department or program of the campus{by}."
     return _PROOFS.get(issued.proof, "It was asked for at the campus.")
 

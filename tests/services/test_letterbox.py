@@ -28,6 +28,14 @@ def test_the_demo_shows_its_letters_newest_first(campus: Campus) -> None:
     assert demo_letters(campus.context, limit=1) == [newest]
 
 
+@pytest.mark.parametrize("mailbox", ["=?utf-8?q?eve?=@campus.example", "大學@campus.example", '"a <b>"@campus.example'])
+def test_an_odd_address_is_shown_as_it_is(campus: Campus, mailbox: str) -> None:
+    post(with_sender(campus), mailbox)
+    run(campus)
+    (letter,) = demo_letters(campus.context)
+    assert str(letter.mailbox) == mailbox
+
+
 def test_nothing_is_shown_where_a_relay_takes_the_letters_or_in_production(campus: Campus) -> None:
     post(with_sender(campus))
     run(campus)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from email.header import decode_header, make_header
 
 import pytest
 from hypothesis import given
@@ -10,10 +12,33 @@ from db.engine import new_id
 from formats.mailbox import Mailbox
 from services import notices
 from services.outbox import Fact
+from services.words import visible
 from smime.message import read_message
 from tests.campus import Campus
 from tests.services.deeds import ALICE
 from tests.services.letters import parsed, text_of
+
+# What others may put into a letter to make it say what we do not.
+ENCODED = ("=?", "?=", "?q?", "=?utf-8?q?Pay=20now?=", "=?utf-8?b?UGF5IG5vdw==?=")
+HIDDEN = (
+    "\u202e",
+    "\u2066",
+    "\u200b",
+    "\u00ad",
+    "\ufe0f",
+    "\U000e0041",
+    "\u3164",
+    "\u2800",
+    "\u2028",
+    "\u2029",
+    "\x85",
+)
+PLAIN = ('"', "\\", "<", ">", ",", " ", "x" * 90, "\r\n", "Bcc: eve@evil.example", "陳大文", "é", "e\u0301", "ab")
+NASTY = st.lists(st.sampled_from(ENCODED + HIDDEN + PLAIN) | st.text(max_size=5), max_size=12).map("".join)
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\U000e0000-\U000e0fff\x00-\x09\x0b-\x1f\x7f-\x9f]"
+)
 
 ISSUED = {
     "serial": "4" * 32,
@@ -90,12 +115,82 @@ def test_an_address_outside_ascii_stays_as_it_is(campus: Campus) -> None:
     assert "To: <大學@campus.example>\r\n".encode() in compose(campus, fact("大學@campus.example"))
 
 
-@given(st.text(max_size=600))
+def local_parts(text: str) -> str:
+    """A quoted local part that says the text, or as much of it as an address holds."""
+    fitting = "".join(one for one in text if one == " " or (one.isprintable() and not one.isspace()))
+    while len(fitting.encode()) > 40:
+        fitting = fitting[:-1]
+    return '"' + re.sub(r'([\\"])', r"\\\1", fitting) + ' "@campus.example'
+
+
+def as_most_programs_read(data: bytes, field: str) -> str:
+    """The field with every encoded word decoded, even where RFC 2047 forbids that."""
+    (found,) = [one for one in read_message(data).fields if one.name == field]
+    return str(make_header(decode_header(re.sub(rb"\r\n(?=[ \t])", b"", found.value).strip().decode())))
+
+
+def test_no_text_of_others_hides_or_deceives(campus: Campus) -> None:
+    @given(NASTY, NASTY, NASTY.map(local_parts), NASTY.filter(lambda name: visible.plain(name, limit=500) != ""))
+    def holds(subject: str, by: str, mailbox: str, name: str) -> None:
+        told = fact(mailbox, subject=subject, by=by, proof="api_client")
+        data = compose(named(campus, name), told)
+        text, title = text_of(data), as_most_programs_read(data, "subject")
+        address = visible.address(told.mailbox)
+        assert title == f"A certificate was issued for {address}"
+        assert not set(address.rpartition("@")[0].strip('"')) & set(' "<>,:;()[]@')
+        assert not INVISIBLE.search(title + text)
+        assert f"\nFor: {visible.plain(subject, limit=500)}".rstrip() + "\n" in text.replace("For: \n", "For:\n")
+        assert [one.name for one in read_message(data).fields].count("bcc") == 0
+        assert [str(mailbox) for mailbox in read_message(data).senders()] == ["mailseal@campus.example"]
+        shown = as_most_programs_read(data, "from").removesuffix(" <mailseal@campus.example>")
+        if data.startswith(b'From: "'):
+            shown = re.sub(r"\\(.)", r"\1", shown[1:-1])
+        assert shown == visible.plain(name, limit=500)
+        assert all(len(line) <= 76 for line in data.partition(b"\r\nTo: ")[0].split(b"\r\n"))
+
+    holds()
+
+
+@pytest.mark.parametrize("name", ["=?utf-8?q?Payroll?=", "A =?utf-8?q?Payroll?= B"])
+def test_what_looks_encoded_in_a_name_is_shown_as_it_was_written(campus: Campus, name: str) -> None:
+    data = compose(named(campus, name), fact())
+    assert as_most_programs_read(data, "from").startswith(name)
+    assert b"=?utf-8?q?Payroll?=" not in data.partition(b"\r\n\r\n")[0]
+
+
+def test_a_sentence_in_an_address_does_not_read_as_one(campus: Campus) -> None:
+    data = compose(campus, fact('"alice+ pay at http://evil.example "@campus.example'))
+    shown = r'"alice+\20pay\20at\20http\3a//evil.example\20"@campus.example'
+    assert shown in text_of(data)
+    assert parsed(data)["Subject"] == f"A certificate was issued for {shown}"
+
+
+@pytest.mark.parametrize("mark", ["\ufe0f", "\u3164", "\u115f", "\u034f", "\U000e0100"])
+def test_an_address_shows_what_is_hidden_in_it(campus: Campus, mark: str) -> None:
+    pairs = "".join(f"\\{octet:02x}" for octet in mark.encode())
+    assert f"the address ali{pairs}ce@campus.example." in " ".join(
+        text_of(compose(campus, fact(f"ali{mark}ce@campus.example"))).split()
+    )
+
+
+def test_what_is_hidden_in_a_name_is_left_out_without_parting_it(campus: Campus) -> None:
+    told = fact(subject="CN=Al\u00adi\u200bce\ufe0f 葛\U000e0100城")
+    assert "For: CN=Alice 葛城\n" in text_of(compose(campus, told))
+
+
+def test_a_key_s_name_ends_where_its_quotes_end(campus: Campus) -> None:
+    told = fact(proof="api_client", by='registrar". Your account is closed. Ask "eve')
+    text = " ".join(text_of(compose(campus, told)).split())
+    assert "the key named \"registrar'. Your account is closed. Ask 'eve\"." in text
+
+
+@given(st.text(max_size=600) | NASTY)
 def test_a_fact_is_always_one_visible_line(text: str) -> None:
-    line = notices.plain(text)
-    assert line == notices.plain(line)
+    line = visible.plain(text, limit=500)
+    assert line == visible.plain(line, limit=500)
     assert line == " ".join(line.split())
-    assert all(character.isprintable() or character.isspace() for character in line)
+    assert all(character.isprintable() for character in line)
+    assert not any(map(visible.is_hidden, line))
 
 
 def test_a_fact_without_words_is_a_bug(campus: Campus) -> None:
