@@ -185,6 +185,8 @@ def _tell(write: Write, context: Context, row: CertificateRow, *, now: datetime)
             "proof": row.proof,
             "by": row.proof_detail or "" if row.proof == API_CLIENT else "",
             "sha256": row.sha256 or "",
+            "profile": row.profile,
+            "is_kept": "yes" if row.key_id else "",
         }
         unique = f"certificate_issued:{row.serial}:{mailbox.key}"
         outbox.post(

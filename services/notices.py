@@ -8,6 +8,7 @@ from typing import Final
 
 from formats.mailbox import Mailbox
 from services import outbox
+from services.certificates import LINK_PROFILES
 from services.context import Context
 from services.outbox import Fact
 from services.words import letters, visible
@@ -71,6 +72,8 @@ def _issued(details: dict[str, str]) -> Issued:
         proof=details["proof"],
         by=details.get("by", ""),
         sha256=details["sha256"],
+        has_button=details.get("profile", LINK_PROFILES[0]) in LINK_PROFILES,
+        is_kept=bool(details.get("is_kept")),
     )
 
 

@@ -43,7 +43,10 @@ class Campus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """What a person is told about a certificate; `by` is the key of the program that asked for it, or empty."""
+    """What a person is told about a certificate; `by` is the key of the program that asked for it, or empty.
+
+    `has_button` is whether the page that a link opens can end it; `is_kept` is whether its key is kept by the service.
+    """
 
     serial: str
     subject: str
@@ -52,6 +55,8 @@ class Issued:
     proof: str
     by: str
     sha256: str
+    has_button: bool
+    is_kept: bool
 
 
 def enrolment_link(campus: Campus, *, address: str, link: str, minutes: str) -> Text:
@@ -84,18 +89,34 @@ def certificate_issued(campus: Campus, *, address: str, issued: Issued) -> Text:
     return _letter(
         campus,
         f"A certificate was issued for {address}",
-        _prose(
-            f"{campus.name} has issued a certificate for the address {address}. Whoever holds its key can use it"
-            f" {_USES.get(issued.use, _USES['dual'])}."
-        ),
+        _prose(f"{campus.name} has issued a certificate for the address {address}. {_holder(issued)}"),
         "\n".join(facts),
         _prose(_proof(issued)),
         _prose("If this was you or your department, you need not do anything."),
-        _prose(
+        *_way_to_end(campus, issued),
+        help_is="You find help here" if issued.has_button else "You reach them here",
+    )
+
+
+def _holder(issued: Issued) -> str:
+    use = _USES.get(issued.use, _USES["dual"])
+    if issued.is_kept:
+        return f"The service keeps its key, and uses it {use} when a program of your department asks for that."
+    return f"Whoever holds its key can use it {use}."
+
+
+def _way_to_end(campus: Campus, issued: Issued) -> tuple[str, ...]:
+    if issued.has_button:
+        ask = _prose(
             "If it was not you, end it, so that nobody can send as you: ask for a link here, open it, and press the"
             " button beside this certificate."
+        )
+        return ask, f"{campus.public_url}/enrol"
+    return (
+        _prose(
+            "If it was not, let it be ended, so that nobody can send as this address: tell those who run this service at"
+            f" {campus.name}, with the serial number above. They can end it; no page that a mailed link opens can."
         ),
-        f"{campus.public_url}/enrol",
     )
 
 
@@ -108,9 +129,9 @@ def _proof(issued: Issued) -> str:
     return _PROOFS.get(issued.proof, "It was asked for at the campus.")
 
 
-def _letter(campus: Campus, subject: str, *paragraphs: str) -> Text:
+def _letter(campus: Campus, subject: str, *paragraphs: str, help_is: str = "You find help here") -> Text:
     places = " or ".join(place for place in (campus.help_email, campus.help_url) if place)
-    last = [_prose(f"You find help here: {places}")] if places else []
+    last = [_prose(f"{help_is}: {places}")] if places else []
     end = f"{campus.name}\nA machine wrote this letter. Nobody reads what is answered to it."
     return Text(subject=subject, body="\n\n".join((*paragraphs, *last, end)) + "\n")
 

@@ -15,8 +15,8 @@ from services.outbox import Fact
 from services.words import visible
 from smime.message import read_message
 from tests.campus import Campus
-from tests.services.deeds import ALICE
-from tests.services.letters import parsed, text_of
+from tests.services.deeds import ALICE, add_identity, issue
+from tests.services.letters import FakeWay, parsed, run, text_of, with_sender, with_way
 
 # What others may put into a letter to make it say what we do not.
 ENCODED = ("=?", "?=", "?q?", "=?utf-8?q?Pay=20now?=", "=?utf-8?b?UGF5IG5vdw==?=")
@@ -73,6 +73,23 @@ def test_a_letter_says_for_whom_until_when_and_how_it_was_proven(campus: Campus)
     assert f"Serial number: {'4' * 32}" in text
     assert "opened a link that was mailed to this address" in " ".join(text.split())
     assert f"\n{campus.context.settings.public_url}/enrol\n" in text
+
+
+def test_who_has_the_button_is_told_of_it_and_a_department_is_told_whom_to_ask(campus: Campus) -> None:
+    way = FakeWay()
+    add_identity(with_sender(campus), Mailbox.parse("desk@campus.example"))
+    issue(campus)
+    run(with_way(campus, way))
+    texts = {str(letter.recipient): " ".join(text_of(letter.data).split()) for letter in way.taken}
+    assert "press the button beside this certificate. http://localhost:8000/enrol" in texts[ALICE]
+    assert "Whoever holds its key" in texts[ALICE]
+    assert "tell those who run this service at Example University" in texts["desk@campus.example"]
+    assert "The service keeps its key" in texts["desk@campus.example"]
+    assert "/enrol" not in texts["desk@campus.example"]
+
+
+def test_a_fact_of_an_earlier_version_still_makes_a_letter(campus: Campus) -> None:
+    assert "press the button" in " ".join(text_of(compose(campus, fact())).split())
 
 
 def test_plain_ascii_travels_as_it_is_and_all_else_encoded(campus: Campus) -> None:
