@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from cli import client, terminal
+from services.words import visible
 
 audit = typer.Typer(help="The record of who did what.", no_args_is_help=True)
 
@@ -31,8 +33,11 @@ _COLUMNS: Final = (
     "signature_sha256",
     "request_id",
 )
-# A spreadsheet takes a cell that begins like this for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins like this for a formula; in some languages it reads the wide forms likewise.
+_SIGN: Final = "[-=+@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]"
+# Some programs take a tab or a line end for the end of a cell, within quotes too.
+_FORMULA: Final = re.compile(rf"(?:\A|(?<=[\t\r\n]))(?=[^\S\t\r\n]*{_SIGN})|\A(?=[\t\r\n])")
+_WITHIN_QUOTES: Final = frozenset("\t\r\n")
 
 
 class Format(StrEnum):
@@ -65,7 +70,7 @@ def export(
 
 
 def _object(entry: dict[str, Any]) -> str:
-    return json.dumps(entry, ensure_ascii=False)
+    return visible.escaped(json.dumps(entry, ensure_ascii=False))
 
 
 def _table(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -82,7 +87,13 @@ def _cell(entry: dict[str, Any], column: str) -> str:
     of, _, part = column.partition("_")
     value = entry[of].get(part) if of in {"actor", "object"} else entry.get(column)
     text = json.dumps(value, sort_keys=True, ensure_ascii=False) if isinstance(value, dict) else str(value or "")
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _harmless(text)
+
+
+def _harmless(text: str) -> str:
+    """The text with an apostrophe before whatever could be taken for a formula, and with nothing hidden in it."""
+    shown = "".join(one if one in _WITHIN_QUOTES else visible.escaped(one) for one in text)
+    return _FORMULA.sub("'", shown)
 
 
 def _wire(moment: datetime | None) -> str | None:

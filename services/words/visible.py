@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from typing import Final
@@ -30,6 +31,13 @@ def plain(text: str, *, limit: int) -> str:
     return " ".join("".join(map(_seen, text[:limit])).split())
 
 
+def escaped(text: str) -> str:
+    r"""The text with all that is hidden in it as JSON writes it, such as \u202e; within JSON it means the same."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(json.dumps(one)[1:-1] if is_hidden(one) else one for one in text)
+
+
 def address(mailbox: Mailbox) -> str:
     """The address for people: what may hide or deceive, a blank among them, stands as backslash and hex pairs.
 
@@ -40,8 +48,8 @@ def address(mailbox: Mailbox) -> str:
         domain = mailbox.domain
     if local.startswith('"'):
         local = _QUOTED_PAIR.sub(r"\1", local[1:-1])
-        return f'"{_escaped(local)}"@{domain}'
-    return f"{_escaped(local)}@{domain}"
+        return f'"{_in_pairs(local)}"@{domain}'
+    return f"{_in_pairs(local)}@{domain}"
 
 
 def _seen(character: str) -> str:
@@ -56,7 +64,7 @@ def _is_control(character: str) -> bool:
     return category in {"Zl", "Zp"} or (category[0] == "C" and not _IGNORABLE.match(character))
 
 
-def _escaped(local: str) -> str:
+def _in_pairs(local: str) -> str:
     return "".join(character if _is_of_words(character) else _hex_pairs(character) for character in local)
 
 
