@@ -11,7 +11,7 @@ say = printf 'mailseal: %s\n' $(1)
 # One line that says what is wrong and what to do; make itself then exits with 2.
 stop = { printf 'error: %s\nhint: %s\n' $(1) $(2) >&2; exit 2; }
 
-.PHONY: help run test check fix lock openapi clean
+.PHONY: help run test check fix bench lock openapi clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ check: .venv/.dev  ## format, lint, types, import contracts
 fix: .venv/.dev  ## format, and mend what the linter can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+bench: .venv/.run  ## speed as ratios measured in one run (under 3 minutes)
+	@$(BIN)/python -m bench
 
 openapi: .venv/.run  ## write openapi.yaml from what the application serves
 	@$(BIN)/python -m api.openapi > openapi.yaml

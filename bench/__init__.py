@@ -1,1 +1,1 @@
-"""The bench: Mailseal within one process, and where the time of a call goes."""
+"""The bench: the service held against yardsticks in one run, and where the time of a call goes."""

@@ -34,9 +34,9 @@ class Within:
 
 
 @contextmanager
-def within() -> Iterator[Within]:
-    """Found a demo CA with one identity whose keys are P-256, and open it here."""
-    with tempfile.TemporaryDirectory(prefix="mailseal-bench-") as folder:
+def within(parent: Path | None = None) -> Iterator[Within]:
+    """Found a demo CA with one identity whose keys are P-256, in a new folder of `parent`, and open it here."""
+    with tempfile.TemporaryDirectory(dir=parent, prefix="mailseal-bench-") as folder:
         settings = load_settings({"MAILSEAL_DATA": folder}, demo=True)
         founding.found(settings, demo=True, progress=lambda _: None, agree=lambda _: True)
         log.configure(settings.log_level)
