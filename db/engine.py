@@ -141,7 +141,8 @@ class Write(Read):
 
     def insert(self, table: Table, row: DataclassInstance, **more: object) -> None:
         """Insert a row whose fields are named as the columns are, and more columns; AlreadyThere if its key is."""
-        self.execute(insert(table).values(**{field.name: getattr(row, field.name) for field in fields(row)}, **more))
+        # As parameters, because values within the statement would be part of what SQLAlchemy looks it up by.
+        self.execute(insert(table), {field.name: getattr(row, field.name) for field in fields(row)} | more)
 
     def insert_if_absent(self, table: Table, row: DataclassInstance) -> bool:
         """Insert a row unless one with its key is there; False if one is. The transaction goes on in either case."""
