@@ -29,6 +29,10 @@ class ServiceDesk:
         """What a browser keeps."""
         return enrolments.new_browser_secret()
 
+    def find_link(self, *, token: str, browser: str | None) -> bool:
+        """Look at a link."""
+        return enrolments.find_link(self.context, token=token, browser=browser)
+
     def open_session(self, *, token: str, browser: str, request_id: str) -> OpenedSession:
         """Use up a link."""
         return enrolments.open_session(self.context, token=token, browser=browser, request_id=request_id)

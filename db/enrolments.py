@@ -36,6 +36,7 @@ ENROLMENTS: Final = Table(
     METADATA,
     Column("id", Line(), primary_key=True),
     Column("mailbox", Line(), nullable=False),
+    # Without detail: what is counted is how many letters one person gets.
     Column("mailbox_key", Line(), nullable=False),
     Column("token_sha256", Line(), nullable=False, unique=True),
     Column("created_at", UtcDateTime(), nullable=False),
@@ -56,7 +57,7 @@ _ROW: Final = select(*(column for column in _E if column.name != "mailbox_key"))
 
 def insert(write: Write, row: EnrolmentRow) -> None:
     """Store a link that nobody has used yet; AlreadyThere if its id or token is."""
-    write.insert(ENROLMENTS, row, mailbox_key=Mailbox.parse(row.mailbox).key)
+    write.insert(ENROLMENTS, row, mailbox_key=Mailbox.parse(row.mailbox).key_without_detail)
 
 
 def find(read: Read, enrolment_id: str) -> EnrolmentRow | None:
@@ -75,9 +76,9 @@ def session_of(read: Read, browser_sha256: str, *, now: datetime) -> EnrolmentRo
     return read.one(last, EnrolmentRow)
 
 
-def count_since(read: Read, mailbox_key: str, *, since: datetime) -> int:
-    """How many links were made for a mailbox after that time."""
-    counted = select(func.count()).where(_E.mailbox_key == mailbox_key, _E.created_at > since)
+def count_since(read: Read, mailbox: Mailbox, *, since: datetime) -> int:
+    """How many links were made after that time for a mailbox and all of its details."""
+    counted = select(func.count()).where(_E.mailbox_key == mailbox.key_without_detail, _E.created_at > since)
     (number,) = read.values(counted)
     return int(number)
 

@@ -72,6 +72,12 @@ class Mailbox:
         return f"{self.local.translate(_LOWER)}@{self.domain}"
 
     @property
+    def key_without_detail(self) -> str:
+        """The key of the mailbox that this one is a detail of (RFC 5233): alice+list@ and alice@ are read by one person."""
+        local, _, _ = self.local.partition("+")
+        return Mailbox(local or self.local, self.domain).key
+
+    @property
     def unicode(self) -> str:
         """The form for people, with U-labels."""
         labels = (idna.ulabel(label) if label.startswith("xn--") else label for label in self.domain.split("."))

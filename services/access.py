@@ -13,12 +13,13 @@ from typing import Final, Literal
 from db import api_keys
 from db.api_keys import ApiKeyRow
 from formats.mailbox import Mailbox, MailboxPattern
-from services.authority import MATRIX, SCOPES
+from services.authority import MATRIX, SCOPES, Rule
 from services.context import Context
 from services.credential import hash_of, is_well_formed
 from services.errors import CredentialRefused, MailboxNotAllowed, Overloaded, ScopeMissing
 
 LAST_USE_EVERY: Final = timedelta(hours=1)
+_KEYS: Final = frozenset({"api_key", "operator"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +132,8 @@ def _in_networks(address: str | None, cidrs: Iterable[str]) -> bool:
 def allow(principal: Principal, operation: str, *, mailboxes: Iterable[Mailbox] = ()) -> None:
     """Refuse with ScopeMissing or MailboxNotAllowed unless the principal may do this for all these mailboxes."""
     rule = MATRIX[operation]
-    if rule.scope is not None and rule.scope not in principal.scopes:
-        raise ScopeMissing(f"this call needs the scope {rule.scope}")
+    if not _may(principal, rule):
+        raise ScopeMissing(f"this call needs the scope {rule.scope}" if rule.scope else "this call needs an API key")
     if rule.bound:
         for mailbox in mailboxes:
             if not covers(principal, mailbox):
@@ -141,8 +142,12 @@ def allow(principal: Principal, operation: str, *, mailboxes: Iterable[Mailbox] 
 
 def may(principal: Principal, operation: str) -> bool:
     """Whether the principal holds the scope that the operation needs."""
-    scope = MATRIX[operation].scope
-    return scope is None or scope in principal.scopes
+    return _may(principal, MATRIX[operation])
+
+
+def _may(principal: Principal, rule: Rule) -> bool:
+    """What needs no scope is for keys: a link and a job may only what they were given."""
+    return principal.kind in _KEYS if rule.scope is None else rule.scope in principal.scopes
 
 
 def covers(principal: Principal, mailbox: Mailbox) -> bool:

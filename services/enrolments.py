@@ -27,7 +27,7 @@ from services import certificates as issuing
 from services.access import Principal
 from services.certificates import LINK_PROFILES, CertificateView, Filter, Order
 from services.context import Context
-from services.errors import ChoiceUnknown, IdempotencyKeyMalformed, LinkRefused, SessionEnded
+from services.errors import ChoiceUnknown, IdempotencyKeyMalformed, LinkRefused, SessionEnded, TooManyCertificates
 from services.handover import Handover
 from services.outbox import Fact
 from services.revocation import Cause
@@ -41,6 +41,9 @@ LETTERS_WITHIN: Final = timedelta(hours=1)
 KEPT: Final = timedelta(days=90)
 FORGOTTEN_AT_A_TIME: Final = 1000
 KEY_KINDS: Final = ("rsa3072", "p256")
+ACTIVE_AT_MOST: Final = 50
+ACTIVE_SHOWN: Final = 200
+ENDED_SHOWN: Final = 50
 END_WORDS: Final = ("stolen", "replaced", "stopped")
 
 _OCTETS: Final = 16
@@ -68,7 +71,8 @@ class OpenedSession:
 def request_link(context: Context, *, address: str, request_id: str) -> None:
     """Mail a link to an address of the campus; MailboxError if it cannot be read.
 
-    For a foreign address, and for one that was sent three letters within the hour, nothing happens, and nothing tells.
+    For a foreign address, and for one that was sent three letters within the hour, under whatever detail, nothing
+    happens, and nothing tells.
     Nobody's address is looked up, so it is the same for known and unknown people. What a link costs is drawn in every
     case; the seal and the commit, some milliseconds, are not, so the door answers after a least time.
     """
@@ -107,6 +111,23 @@ def request_link(context: Context, *, address: str, request_id: str) -> None:
 def new_browser_secret() -> str:
     """What a browser keeps to be known again: 128 random bits in 22 characters of base64url."""
     return _new_secret()
+
+
+def find_link(context: Context, *, token: str, browser: str | None) -> bool:
+    """Whether this browser has opened this link already, and its session goes on; nothing is used up.
+
+    LinkRefused, as when it is opened, for a link that is used by another browser, expired, foreign or truncated.
+    """
+    if not _SECRET.fullmatch(token):
+        raise _refused()
+    now = context.clock()
+    with context.database.read() as read:
+        row = enrolments.find_by_token(read, _hash(token))
+    if row is not None and row.used_at is None and now < row.expires_at:
+        return False
+    if row is None or browser is None or row.browser_sha256 != _hash(browser) or not _is_open(row, now):
+        raise _refused()
+    return True
 
 
 def open_session(context: Context, *, token: str, browser: str, request_id: str) -> OpenedSession:
@@ -158,11 +179,27 @@ def end_session(context: Context, session: Session) -> None:
             _record(write, session.principal, session.mailbox, action="enrolment.ended", now=now)
 
 
-def mine(context: Context, session: Session, *, limit: int = 50) -> list[CertificateView]:
-    """The certificates of this mailbox alone, newest first; a department's are not the mailbox reader's."""
+def mine(context: Context, session: Session) -> list[CertificateView]:
+    """The certificates of this mailbox alone, newest first; a department's are not the mailbox reader's.
+
+    Those that can be ended come first, up to 200, then up to 50 others.
+    """
     _require_open(context, session)
-    narrowed = Filter(mailbox=session.mailbox, profiles=LINK_PROFILES)
+    active = _page(context, session, status="active", limit=ACTIVE_SHOWN)
+    shown = {one.serial for one in active}
+    newest = _page(context, session, status=None, limit=ENDED_SHOWN + len(active))
+    return [*active, *[one for one in newest if one.serial not in shown][:ENDED_SHOWN]]
+
+
+def _page(context: Context, session: Session, *, status: str | None, limit: int) -> list[CertificateView]:
+    narrowed = Filter(mailbox=session.mailbox, profiles=LINK_PROFILES, status=status)
     return issuing.page(context, session.principal, narrowed=narrowed, before_id=None, limit=limit)
+
+
+def _refuse_more(context: Context, session: Session) -> None:
+    """Nobody needs so many; who has them in a hurry fills the register, and the list in which they are ended."""
+    if len(_page(context, session, status="active", limit=ACTIVE_AT_MOST)) >= ACTIVE_AT_MOST:
+        raise TooManyCertificates(f"{session.mailbox} has {ACTIVE_AT_MOST} certificates that are valid now")
 
 
 def make_file(context: Context, session: Session, *, key: str, file_format: str, once: str) -> Handover:
@@ -170,6 +207,7 @@ def make_file(context: Context, session: Session, *, key: str, file_format: str,
     _require_open(context, session)
     if key not in KEY_KINDS:
         raise ChoiceUnknown(f"the kind of a key is one of {', '.join(KEY_KINDS)}", pointers=("/key",))
+    _refuse_more(context, session)
     return handover.issue(
         context,
         session.principal,
@@ -183,6 +221,7 @@ def make_file(context: Context, session: Session, *, key: str, file_format: str,
 def certify_request(context: Context, session: Session, *, request: bytes, once: str) -> CertificateView:
     """A certificate for the key of a PKCS#10 request; the same form sent again gives the same certificate."""
     _require_open(context, session)
+    _refuse_more(context, session)
     order = Order(request=request, mailboxes=(str(session.mailbox),))
     return issuing.issue(context, session.principal, order=order, idempotency_key=_once(once))
 
@@ -238,7 +277,7 @@ def _once(text: str) -> str:
 
 
 def _is_enough(read: Read, mailbox: Mailbox, *, now: datetime) -> bool:
-    return enrolments.count_since(read, mailbox.key, since=now - LETTERS_WITHIN) >= LETTERS
+    return enrolments.count_since(read, mailbox, since=now - LETTERS_WITHIN) >= LETTERS
 
 
 def _as_certified(read: Read, mailbox: Mailbox) -> Mailbox:

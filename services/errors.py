@@ -8,7 +8,7 @@ Conflict       AlreadyRevoked, KeyOfAnotherPerson, MailboxSpelledOtherwise, Iden
                AlreadyDelivered, NotCompleted, TwoLiveKeys
 Unacceptable   MailDomainRefused, KeyCompromised, InvalidityDateRefused, IdempotencyKeyMalformed, IdempotencyMismatch,
                IdentityUnknown, IdentityPaused, CertificateRevoked, FromNotIdentity, NotValid,
-               RecipientWithoutCertificate, SeveralMessages, AlgorithmsNotOffered, ChoiceUnknown,
+               TooManyCertificates, RecipientWithoutCertificate, SeveralMessages, AlgorithmsNotOffered, ChoiceUnknown,
                ScopeUnknown, NameRefused, NetworkMalformed, ExpiryRefused, OptionsRefused, SettingsDiffer, NotADemo
 NotReady       NotInitialised, IssuingTooLate, Overloaded, DataUnsafe, FolderNotWritable
 """
@@ -230,6 +230,13 @@ class NotValid(Unacceptable):
     def __init__(self, detail: str, *, report: object) -> None:
         super().__init__(detail)
         self.report = report
+
+
+class TooManyCertificates(Unacceptable):
+    """A mailbox that has as many valid certificates by links as it may."""
+
+    code = "too_many_certificates"
+    hint = "end those that you no longer use, then make a new one"
 
 
 class RecipientWithoutCertificate(Unacceptable):

@@ -26,6 +26,9 @@ class Desk(Protocol):
     def new_browser_secret(self) -> str:
         """What a browser keeps as a cookie."""
 
+    def find_link(self, *, token: str, browser: str | None) -> bool:
+        """Whether this browser has opened this link already; LinkRefused if it can not be opened (any more)."""
+
     def open_session(self, *, token: str, browser: str, request_id: str) -> OpenedSession:
         """Use up the link for this browser, which is to keep the secret of its session from now on."""
 
@@ -36,7 +39,7 @@ class Desk(Protocol):
         """End it."""
 
     def mine(self, session: Session) -> list[CertificateView]:
-        """The certificates of the mailbox, newest first."""
+        """The certificates of the mailbox, those that can be ended first."""
 
     def make_file(self, session: Session, *, key: str, file_format: str, once: str) -> Handover:
         """A key, its certificate and the file with both; once for each `once`."""

@@ -16,7 +16,7 @@ from api.pace import Pace
 from api.pages import forms, render, visitor
 from api.pages.desk import People
 from api.pages.errors import CookieMissing
-from formats.mailbox import MailboxError
+from formats.mailbox import Mailbox, MailboxError
 from services.words import pages as words
 
 # Of one network, which may be a lecture hall of people behind one address.
@@ -38,7 +38,7 @@ def routes(environment: Environment, *, people: People) -> list[Route]:
         return await _ask(request, environment, people, address=fields["address"].strip())
 
     async def link(request: Request) -> Response:
-        return _link(request, environment, people)
+        return await _link(request, environment, people)
 
     async def enter(request: Request) -> Response:
         await forms.read(request, names=())
@@ -61,10 +61,13 @@ def _form(environment: Environment, people: People, *, address: str = "", fault:
 
 
 async def _ask(request: Request, environment: Environment, people: People, *, address: str) -> Response:
-    """One answer for every address that can be read, and not before `patience` is over."""
+    """One answer for every address of the campus that can be read, and not before `patience` is over."""
     loop = asyncio.get_running_loop()
     due = loop.time() + people.patience
     try:
+        if Mailbox.parse(address).domain not in people.mail_domains:
+            # Which they are stands on the page: nobody is kept waiting for a letter that nobody writes.
+            return _form(environment, people, address=address, fault=words.not_of_this_campus(people.mail_domains))
         await run_in_threadpool(people.desk.request_link, address=address, request_id=visitor.request_id(request))
     except MailboxError as error:
         fault = words.sentence(error.detail) if address else "Enter your mail address."
@@ -73,8 +76,8 @@ async def _ask(request: Request, environment: Environment, people: People, *, ad
     return render.form_page(environment, "asked.html", domains=people.mail_domains, address=address)
 
 
-def _link(request: Request, environment: Environment, people: People) -> Response:
-    """The page of a link: it looks nothing up and uses nothing up, as mail scanners open every link.
+async def _link(request: Request, environment: Environment, people: People) -> Response:
+    """The page of a link: it uses nothing up, as mail scanners open every link, and says at once if it is used up.
 
     A browser that comes from another site, such as from webmail, does not send its cookie along; it is sent here once
     more from our own page, so that it keeps the secret that it has. Another site's word for that counts for nothing.
@@ -84,6 +87,9 @@ def _link(request: Request, environment: Environment, people: People) -> Respons
     is_foreign = request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}
     if known is None and is_foreign:
         return render.form_page(environment, "arrived.html", here_again=f"{here}?here")
+    token = request.path_params["token"]
+    if await run_in_threadpool(people.desk.find_link, token=token, browser=known):
+        return RedirectResponse("/mine", 303)  # the back button, a bookmark
     page = render.form_page(environment, "link.html", action=f"{here}/open")
     if known is None:
         visitor.remember(request, page, secret=people.desk.new_browser_secret())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -25,6 +26,9 @@ _FIELD_OCTETS: Final = 4 * 1024
 _OVERHEAD: Final = 16 * 1024
 # `none` is a form that the person sends again by themselves, as after a page was closed.
 _OUR_OWN: Final = frozenset({"same-origin", "none"})
+_PORTS: Final = MappingProxyType({"http": 80, "https": 443})
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_Origin = tuple[str, str, int]
 
 
 def refuse_from_elsewhere(request: Request) -> None:
@@ -37,10 +41,29 @@ def refuse_from_elsewhere(request: Request) -> None:
         if len(site) > 1 or site[0] not in _OUR_OWN:
             raise FormFromElsewhere("the form was sent from another site")
         return
-    ours = {request.headers.get("host", ""), urlsplit(site_of(request).public_url).netloc}
-    origin = request.headers.getlist("origin")
-    if len(origin) != 1 or urlsplit(origin[0]).netloc not in ours - {""}:
+    given = request.headers.getlist("origin")
+    origin = _origin(given[0]) if len(given) == 1 else None
+    if origin is None or origin not in _our_origins(site_of(request).public_url):
         raise FormFromElsewhere("the request does not say that a page of this site sent it")
+
+
+def _origin(text: str) -> _Origin | None:
+    """The origin of an address (RFC 6454 4); None for one that has none, such as `null`."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:  # brackets without an address, a port that is none
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname and port and parts.scheme in _PORTS else None
+
+
+def _our_origins(public_url: str) -> frozenset[_Origin]:
+    """The one origin of this site; on this machine by every name that this machine has."""
+    ours = _origin(public_url)
+    if ours is None:
+        return frozenset()
+    scheme, host, port = ours
+    return frozenset((scheme, name, port) for name in (_LOOPBACK if host in _LOOPBACK else {host}))
 
 
 async def read(request: Request, *, names: Collection[str]) -> Mapping[str, str]:

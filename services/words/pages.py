@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -274,6 +274,11 @@ def left(span: timedelta) -> str:
 def grouped(digits: str, *, by: int = 4) -> str:
     """A number in groups, which people can compare."""
     return " ".join(digits[index : index + by] for index in range(0, len(digits), by)).upper()
+
+
+def not_of_this_campus(domains: Sequence[str]) -> str:
+    """Why an address gets no link, in a sentence that names the mail domains of the campus."""
+    return f"This is no address of this campus, whose addresses end in {' or '.join(f'@{one}' for one in domains)}."
 
 
 def sentence(text: str) -> str:

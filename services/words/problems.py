@@ -16,6 +16,7 @@ TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "proof_insufficient": "A mailed link proves a mailbox only",
         "link_refused": "The link does not open",
         "session_ended": "The session has ended",
+        "too_many_certificates": "Enough certificates are valid now",
         "scope_unknown": "No such scope",
         "name_refused": "Not a name for a key",
         "network_malformed": "Not a network",

@@ -104,6 +104,11 @@ class FakeDesk:
         self.secrets += 1
         return f"{SECRET}{self.secrets:02d}"
 
+    def find_link(self, *, token: str, browser: str | None) -> bool:
+        if token != TOKEN:
+            raise LinkRefused("the link does not count")
+        return browser in self.opened
+
     def open_session(self, *, token: str, browser: str, request_id: str) -> OpenedSession:
         if token != TOKEN:
             raise LinkRefused("the link does not count")

@@ -22,14 +22,23 @@ def test_form_names_the_mail_domains(browser: Browser) -> None:
     assert '<label for="address">' in page.text
 
 
-def test_every_readable_address_gets_the_same_answer(browser: Browser, desk: FakeDesk) -> None:
-    answers = [
-        browser.post("/enrol", {"address": address}).text.replace(address, "X")
-        for address in ("alice@campus.example", "nobody@campus.example", "eve@elsewhere.example")
-    ]
+def test_every_readable_address_of_the_campus_gets_the_same_answer(browser: Browser, desk: FakeDesk) -> None:
+    asked = ["alice@campus.example", "nobody@campus.example", "alice+list@CUHK.example"]
+    answers = [browser.post("/enrol", {"address": address}).text.replace(address, "X") for address in asked]
     assert len(set(answers)) == 1
     assert "If <strong><bdi>X</bdi></strong> belongs to this campus" in answers[0]
-    assert desk.asked == ["alice@campus.example", "nobody@campus.example", "eve@elsewhere.example"]
+    assert [address.lower() for address in asked] == desk.asked
+
+
+@pytest.mark.parametrize(
+    "address", ["eve@elsewhere.example", "eve@sub.campus.example", "eve@campus.example.evil.example"]
+)
+def test_address_of_another_domain_is_told_so_at_once(browser: Browser, desk: FakeDesk, address: str) -> None:
+    page = browser.post("/enrol", {"address": address})
+    assert page.status_code == 422
+    assert "addresses end in @campus.example or @cuhk.example." in page.text
+    assert f'value="{address}"' in page.text
+    assert desk.asked == []
 
 
 def test_answer_is_held_back_to_its_least_time(desk: FakeDesk) -> None:
@@ -137,6 +146,13 @@ def test_opening_leads_to_the_certificates(browser: Browser, desk: FakeDesk) -> 
     assert list(desk.opened) == [browser.cookies["__Host-mailseal"]]
 
 
+def test_link_that_this_browser_has_opened_leads_back_to_the_certificates(browser: Browser) -> None:
+    browser.get(LINK)
+    browser.post(f"{LINK}/open")
+    answer = browser.get(LINK)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/mine")
+
+
 def test_opening_replaces_the_secret(browser: Browser, desk: FakeDesk) -> None:
     before = browser.get(LINK).headers["set-cookie"].partition(";")[0]
     after = browser.post(f"{LINK}/open").headers["set-cookie"].partition(";")[0]
@@ -160,7 +176,9 @@ def test_without_the_cookie_a_page_says_what_to_do(browser: Browser, desk: FakeD
 @pytest.mark.parametrize("token", ["x", TOKEN[:-1], TOKEN + "x", "%3Cb%3E", "..", "a" * 3000, "%00"[:0] + "%F0%9F"])
 def test_link_that_does_not_count_is_gone(browser: Browser, token: str) -> None:
     page = browser.get(f"/enrol/{token}")
+    assert page.status_code == (200 if token == ".." else 410)  # the front page
     assert "<b>/open" not in page.text
+    browser.get(LINK)
     page = browser.post(f"/enrol/{token}/open")
     assert page.status_code == (404 if token == ".." else 410)
     assert token == ".." or 'href="/enrol">Ask for a new link' in page.text

@@ -8,8 +8,9 @@ import pytest
 
 from api.pages import mine
 from formats.mailbox import Mailbox
+from tests.api.made_up import SITE
 from tests.api.pages.browser import OURS, Browser, heading, hidden
-from tests.api.pages.desk import ALICE, P12, PASSPHRASE, TOKEN, FakeDesk, session, unreadable, view
+from tests.api.pages.desk import ALICE, P12, PASSPHRASE, TOKEN, FakeDesk, application, session, unreadable, view
 
 POSTS = ("/mine/file", "/mine/end", "/mine/leave", "/mine/request")
 
@@ -56,6 +57,12 @@ def test_nobody_changes_anything_without_a_session(browser: Browser, desk: FakeD
         {"Origin": "null"},
         {"Origin": "https://evil.example"},
         {"Origin": "https://ca.campus.example.evil.example"},
+        {"Origin": "http://[::1"},
+        {"Origin": "https://ca.campus.example:99999"},
+        {"Origin": "http://ca.campus.example"},
+        {"Origin": "https://ca.campus.example:8443"},
+        {"Origin": "ftp://ca.campus.example"},
+        {"Origin": "http://mailseal.campus.example"},  # the Host that was asked, as whoever asks pleases
         {"Referer": "https://ca.campus.example/mine"},
     ],
 )
@@ -72,12 +79,20 @@ def test_form_from_elsewhere_does_nothing(inside: Browser, desk: FakeDesk, heade
     "headers",
     [
         {"Origin": "https://ca.campus.example"},
-        {"Origin": "http://mailseal.campus.example"},  # the Host that was asked
+        {"Origin": "HTTPS://CA.campus.example:443"},
         {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
     ],
 )
 def test_form_of_our_own_page_counts(inside: Browser, headers: dict[str, str]) -> None:
     assert inside.post("/mine/file", make(inside), headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]"])
+def test_forms_of_the_demo_come_from_any_name_of_this_machine(desk: FakeDesk, name: str) -> None:
+    browser = Browser(application(desk, site=replace(SITE, public_url="http://localhost:8000")))
+    for origin, status in ((f"http://{name}:8000", 200), (f"http://{name}:1", 403), ("http://evil.example:8000", 403)):
+        page = browser.post("/enrol", {"address": "alice@campus.example"}, headers={"Origin": origin})
+        assert page.status_code == status, origin
 
 
 @pytest.mark.parametrize("path", POSTS)

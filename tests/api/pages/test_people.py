@@ -9,7 +9,7 @@ from base64 import b64decode
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from api.app import people
-from tests.api.door import Door
+from tests.api.door import PKCS10, Door
 from tests.api.pages.browser import Browser, heading, hidden
 from tests.campus import csr
 from tests.mails import mail
@@ -59,14 +59,17 @@ def test_request_of_a_program_is_held_to_the_mailbox(door: Door) -> None:
     assert len(door.get("/v1/certificates?mailbox=bob@campus.example").json()["items"]) == 0
 
 
-def test_foreign_address_gets_the_same_page_and_no_letter(door: Door) -> None:
+def test_known_and_unknown_addresses_get_the_same_page_and_a_foreign_one_no_letter(door: Door) -> None:
     browser = Browser(door.client.app)
+    door.made("/v1/certificates", content=csr("alice@campus.example"), headers=PKCS10)
     before = door.rows()
-    ours, theirs = "alice@campus.example", "alice@elsewhere.example"
-    pages = [browser.post("/enrol", {"address": address}).text.replace(address, "X") for address in (theirs, ours)]
-    assert pages[0] == pages[1]
+    known, unknown, foreign = "alice@campus.example", "bob@campus.example", "alice@elsewhere.example"
+    pages = [
+        browser.post("/enrol", {"address": address}).text.replace(address, "X") for address in (known, unknown, foreign)
+    ]
+    assert pages[0] == pages[1] != pages[2]
     after = door.rows()
-    assert after["enrolments"] - before["enrolments"] == 1
+    assert after["enrolments"] - before["enrolments"] == 2
 
 
 def test_check_keeps_nothing(door: Door) -> None:
