@@ -1,4 +1,4 @@
-"""`mailseal <noun> <verb>`: exit 0 is a yes, 1 a no, 2 could not run."""
+"""`mailseal <noun> <verb>`: exit 0 is a yes, 1 a no, 2 could not run, 141 nobody reads on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from cli import doctor, files, init, remote, sealing, serve, terminal
 from cli.audit import audit
-from cli.terminal import COULD_NOT_RUN, NO, Stop
+from cli.terminal import COULD_NOT_RUN, NO, READER_GONE, ReaderGone, Stop
 from formats.errors import NotReady, Refusal
 from services.settings import SettingsWrong
 
@@ -69,27 +69,34 @@ def run(arguments: list[str]) -> int:
     """Run one command; returns its exit code. Nothing but our own words reaches the terminal."""
     try:
         returned = app(arguments, standalone_mode=False)
-    except Stop as stopped:
-        terminal.fail(stopped.message, hint=stopped.hint)
-        return stopped.exit_code
-    except SettingsWrong as refusal:
-        for error in refusal.errors:
-            terminal.fail(error)
-        terminal.fail("the settings cannot be used", hint=refusal.hint)
-        return COULD_NOT_RUN
-    except Refusal as refusal:
-        terminal.fail(refusal.detail, hint=refusal.hint)
-        return COULD_NOT_RUN if isinstance(refusal, NotReady) else NO
+    except ReaderGone:
+        return READER_GONE
     except typer.Exit as ended:
         return ended.exit_code
-    except typer.Abort:
-        terminal.fail("stopped", hint="where nobody can be asked, `init` takes --yes")
-        return COULD_NOT_RUN
     except NoArgsIsHelpError as bare:
         terminal.say(bare.format_message())
         return COULD_NOT_RUN
-    except ClickException as error:
-        path = getattr(getattr(error, "ctx", None), "command_path", "mailseal")
-        terminal.fail(error.format_message(), hint=f"see {path} --help")
-        return COULD_NOT_RUN
+    except (Stop, Refusal, ClickException, typer.Abort) as error:
+        return _tell(error)
     return returned if isinstance(returned, int) else 0
+
+
+def _tell(error: Exception) -> int:
+    """Say what went wrong; returns the exit code."""
+    match error:
+        case Stop():
+            terminal.fail(error.message, hint=error.hint)
+            return error.exit_code
+        case SettingsWrong():
+            for line in error.errors:
+                terminal.fail(line)
+            terminal.fail("the settings cannot be used", hint=error.hint)
+        case Refusal():
+            terminal.fail(error.detail, hint=error.hint)
+            return COULD_NOT_RUN if isinstance(error, NotReady) else NO
+        case ClickException():
+            path = getattr(getattr(error, "ctx", None), "command_path", "mailseal")
+            terminal.fail(error.format_message(), hint=f"see {path} --help")
+        case _:
+            terminal.fail("stopped")
+    return COULD_NOT_RUN

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from services.words import visible
 
 NO = 1
 COULD_NOT_RUN = 2
+# As a shell counts a program that SIGPIPE ended.
+READER_GONE = 128 + 13
 UNBROKEN = ("id", "serial", "encryption_serial")
 PIPE_WIDTH = 1000
 
@@ -29,15 +35,20 @@ class Stop(Exception):
         self.exit_code = exit_code
 
 
-class Named(Protocol):
-    """Something with a text form."""
+class ReaderGone(Exception):
+    """Whoever read the result has enough of it, as `head` has."""
 
-    def __str__(self) -> str: ...
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let it be seen: rich would end the process with 1, which is our no."""
+        raise BrokenPipeError
 
 
 def say(text: str) -> None:
     """Print a line of result."""
-    typer.echo(text)
+    with _to_reader():
+        typer.echo(text)
 
 
 def note(text: str) -> None:
@@ -54,7 +65,7 @@ def fail(message: str, *, hint: str = "") -> None:
 
 def show_json(value: object) -> None:
     """Print a value as JSON."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    say("\n".join(map(visible.escaped, json.dumps(value, indent=2, ensure_ascii=False).split("\n"))))
 
 
 def show_rows(rows: Sequence[Mapping[str, object]], *, columns: Sequence[str]) -> None:
@@ -68,7 +79,8 @@ def show_rows(rows: Sequence[Mapping[str, object]], *, columns: Sequence[str]) -
         table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in UNBROKEN)
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+    with _to_reader():
+        _Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 def write_out(octets: bytes, *, out: Path | None, binary: bool = False) -> None:
@@ -81,18 +93,20 @@ def write_out(octets: bytes, *, out: Path | None, binary: bool = False) -> None:
         return
     if binary and sys.stdout.isatty():
         stop("this would print binary to the terminal", hint="name a file with --out")
-    sys.stdout.buffer.write(octets)
-    sys.stdout.buffer.flush()
+    with _to_reader():
+        sys.stdout.buffer.write(octets)
+        sys.stdout.buffer.flush()
 
 
 def write_lines(lines: Iterable[str], *, out: Path | None) -> int:
     """Write lines as they come, to a file or to stdout; returns how many."""
     count = 0
     try:
-        with out.open("w", encoding="utf-8") if out is not None else nullcontext(sys.stdout) as file:
+        with _to_reader(), out.open("w", encoding="utf-8") if out is not None else nullcontext(sys.stdout) as file:
             for line in lines:
                 file.write(f"{line}\n")
                 count += 1
+            file.flush()
     except OSError as error:
         stop(f"{out or 'the standard output'} cannot be written: {error.strerror}", hint="name another file with --out")
     return count
@@ -118,10 +132,25 @@ def stop(message: str, *, hint: str = "", exit_code: int = COULD_NOT_RUN) -> NoR
     raise Stop(message, hint=hint, exit_code=exit_code)
 
 
-def _cell(value: object) -> str:
+@contextmanager
+def _to_reader() -> Iterator[None]:
+    """Whatever is printed within goes to the standard output; ReaderGone if nobody reads it any more.
+
+    It is told apart from a refusal here, because click ends the command with 1 for it, which is our no.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        # What is still buffered would be written, and fail, when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ReaderGone from None
+
+
+def _cell(value: object) -> Text:
+    """As it is: rich would take what stands in brackets for a style."""
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)
+        return Text(visible.escaped(", ".join(map(str, value))))
+    return Text("" if value is None else visible.escaped(str(value)))
 
 
 def _one_line(text: str) -> str:

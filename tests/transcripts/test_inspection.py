@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.served import Served, serve
-from tests.transcripts.commands import mailseal
+from tests.transcripts.commands import mailseal, mailseal_unread
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,32 @@ def test_the_record_is_exported_line_by_line_and_as_a_table(service: Served, tmp
     assert [row["id"] for row in rows] == [entry["id"] for entry in entries]
     assert {row["actor_kind"] for row in rows} == {"api_key"}
     assert f"{len(rows)} entries" in table.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("audit", "export"),
+        ("audit", "export", "--format", "csv"),
+        ("api-keys", "list"),
+        ("api-keys", "list", "--json"),
+        ("root", "export"),
+        ("doctor",),
+        ("--version",),
+    ],
+    ids=" ".join,
+)
+def test_ends_quietly_when_nobody_reads_on(service: Served, arguments: tuple[str, ...]) -> None:
+    """As a shell counts what SIGPIPE ended, and never as a yes or a no."""
+    ended = mailseal_unread(*arguments, environ=service.environ)
+    assert (ended.code, ended.err) == (141, "")
+
+
+def test_what_is_in_brackets_is_shown_as_it_is(service: Served) -> None:
+    service.post("/v1/api-keys", status=201, json={"name": "[/] [red]x", "scopes": ["audit:read"]})
+    listed = mailseal("api-keys", "list", environ=service.environ)
+    assert listed.code == 0, listed.err
+    assert "[/] [red]x" in listed.out
 
 
 def test_says_its_version() -> None:
