@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -50,13 +51,13 @@ class Material:
         assert found == ()
 
 
-def make(opened: Within, served: Served, *, folder: Path) -> Material:
-    """Issue a certificate by the service, and build the rest around it."""
+def make(opened: Within, ask: Callable[[Request], bytes], *, folder: Path) -> Material:
+    """Issue a certificate by asking the service, and build the rest around it."""
     key = ec.generate_private_key(ec.SECP256R1())
     bearer = ("Authorization", f"Bearer {opened.key}")
     as_json = (bearer, ("Content-Type", "application/json"))
     issue = Request(method="POST", path="/v1/certificates", body=_order(key), headers=as_json)
-    certificate = Certificate.from_pem(json.loads(served.ask(issue))["certificate"])
+    certificate = Certificate.from_pem(json.loads(ask(issue))["certificate"])
     body = json.dumps({"message": base64.b64encode(mail()).decode()}).encode()
     asked = _asked(certificate, issuer=opened.context.issuers.issuing.certificate)
     status = urlsplit(certificate.ocsp_urls[0]).path

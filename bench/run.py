@@ -75,7 +75,7 @@ def _stage(
         data = opened.context.settings.data
         one = stack.enter_context(serving(data, workers=1))
         many = one if plan.workers == 1 else stack.enter_context(serving(data, workers=plan.workers))
-        made = material.make(opened, one, folder=folder)
+        made = material.make(opened, one.ask, folder=folder)
         material.require_true(made, one, folder=folder)
         signed, before = Signed(), material.records(opened)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from api import log
 from api.app import create_app
 from api.envelope import Envelope
+from bench.client import Request
+from bench.errors import Failed
 from bench.mail import MAILBOX
 from formats.mailbox import Mailbox
 from services import access, founding, identities, start
@@ -51,36 +54,28 @@ def within(parent: Path | None = None) -> Iterator[Within]:
             start.close_context(context)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One request, to be made again and again."""
-
-    path: str
-    body: bytes
-    headers: Mapping[str, str]
-    method: str = "POST"
-
-    def scope(self) -> dict[str, Any]:
-        """The ASGI scope, as uvicorn makes it."""
-        headers = {"host": "localhost:8000", "content-length": str(len(self.body)), **self.headers}
-        return {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "server": ("127.0.0.1", 8000),
-            "client": ("127.0.0.1", 50000),
-            "scheme": "http",
-            "method": self.method,
-            "root_path": "",
-            "path": self.path,
-            "raw_path": self.path.encode(),
-            "query_string": b"",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-            "state": {},
-        }
+def scope_of(request: Request) -> dict[str, Any]:
+    """The ASGI scope, as uvicorn makes it."""
+    headers = (("host", "localhost:8000"), ("content-length", str(len(request.body))), *request.headers)
+    path, _, query = request.path.partition("?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "server": ("127.0.0.1", 8000),
+        "client": ("127.0.0.1", 50000),
+        "scheme": "http",
+        "method": request.method,
+        "root_path": "",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
+        "state": {},
+    }
 
 
-async def ask(app: Envelope, call: Call) -> tuple[int, bytes]:
+async def ask(app: Envelope, request: Request) -> tuple[int, bytes]:
     """Make one request; status and body of the answer."""
     status, pieces, is_sent = 0, [], False
 
@@ -89,25 +84,31 @@ async def ask(app: Envelope, call: Call) -> tuple[int, bytes]:
         if is_sent:
             await asyncio.Event().wait()
         is_sent = True
-        return {"type": "http.request", "body": call.body, "more_body": False}
+        return {"type": "http.request", "body": request.body, "more_body": False}
 
     async def send(message: Any) -> None:
         nonlocal status
         status = message.get("status", status)
         pieces.append(message.get("body", b""))
 
-    await app(call.scope(), receive, send)
+    await app(scope_of(request), receive, send)
     return status, b"".join(pieces)
 
 
-async def repeat(app: Envelope, calls: Sequence[Call], *, times: int) -> None:
-    """Make the calls so many times, 16 at a time; an answer other than 200 ends everything."""
+async def require(app: Envelope, request: Request) -> bytes:
+    """Make one request; the body of an answer that is a success."""
+    status, body = await ask(app, request)
+    if status // 100 != 2:
+        raise Failed(f"{request.method} {request.path[:40]} was answered with {status}: {body[:500]!r}")
+    return body
+
+
+async def repeat(app: Envelope, request: Request, *, times: int) -> None:
+    """Make a request so many times, 16 at a time; Failed if an answer is not a success."""
     turns = count()
 
     async def one_after_the_other() -> None:
-        while (turn := next(turns)) < times:
-            status, body = await ask(app, calls[turn % len(calls)])
-            if status != 200:
-                raise RuntimeError(f"answered with {status}: {body[:200]!r}")
+        while next(turns) < times:
+            await require(app, request)
 
     await asyncio.gather(*(one_after_the_other() for _ in range(AT_A_TIME)))
