@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import (
+    BindParameter,
     Column,
     ColumnElement,
     ForeignKey,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    bindparam,
     insert,
     or_,
     select,
@@ -25,6 +27,7 @@ from sqlalchemy import (
 
 from db.columns import METADATA, Line, UtcDateTime, Words, one_of, rule
 from db.engine import Read, Write
+from db.prepared import Prepared
 from formats.mailbox import Mailbox
 
 # SQLite takes at most 32,766 parameters in one statement.
@@ -152,6 +155,13 @@ CERTIFICATE_MAILBOXES: Final = Table(
 _M: Final = CERTIFICATE_MAILBOXES.c
 _C: Final = CERTIFICATES.c
 _ROW: Final[Select[tuple[object, ...]]] = select(*(_C[column.name] for column in fields(CertificateRow)))
+_ISSUER: Final = _C.issuer_id == bindparam("issuer_id", type_=Line())
+_STATUS: Final = Prepared(
+    select(_C.state, _C.revoked_at, _C.reason, _C.not_after).where(
+        _C.serial == bindparam("serial", type_=Line()), _ISSUER
+    ),
+    StatusRow,
+)
 
 Visible = tuple[tuple[str | None, str], ...]
 
@@ -293,8 +303,7 @@ def page(
 
 def status_of(read: Read, issuer_id: str, serial: str) -> StatusRow | None:
     """What OCSP says about a serial of this issuer."""
-    columns = select(_C.state, _C.revoked_at, _C.reason, _C.not_after)
-    return read.one(columns.where(_C.serial == serial, _C.issuer_id == issuer_id), StatusRow)
+    return next(iter(read.ask(_STATUS, serial=serial, issuer_id=issuer_id)), None)
 
 
 def crl_entries(read: Read, issuer_id: str, *, not_expired_since: datetime) -> list[bytes]:
@@ -346,18 +355,25 @@ def mailbox_spellings(read: Read, mailbox_key: str) -> set[str]:
     return set(read.values(spelled.where(_M.mailbox_key == mailbox_key, _C.revoked_at.is_(None)).distinct()))
 
 
+def _is_valid(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    return and_(_C.state == "issued", _C.revoked_at.is_(None), _C.not_before <= now, _C.not_after >= now)
+
+
+_DELEGATE: Final = Prepared(
+    _ROW.where(_ISSUER, _C.profile == "ocsp", _is_valid(bindparam("now", type_=UtcDateTime())))
+    .order_by(_C.not_after.desc(), _C.id.desc())
+    .limit(1),
+    CertificateRow,
+)
+
+
 def current_delegate(read: Read, issuer_id: str, now: datetime) -> CertificateRow | None:
     """The OCSP delegate of an issuer that is valid for the longest, if one is."""
-    delegates = _ROW.where(_C.issuer_id == issuer_id, _C.profile == "ocsp", _is_valid(now))
-    return read.one(delegates.order_by(_C.not_after.desc(), _C.id.desc()).limit(1), CertificateRow)
+    return next(iter(read.ask(_DELEGATE, issuer_id=issuer_id, now=now)), None)
 
 
 def _locked(read: Read, statement: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
     return statement.with_for_update() if isinstance(read, Write) else statement
-
-
-def _is_valid(now: datetime) -> ColumnElement[bool]:
-    return and_(_C.state == "issued", _C.revoked_at.is_(None), _C.not_before <= now, _C.not_after >= now)
 
 
 def _has_status(status: str, now: datetime) -> ColumnElement[bool]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Column, LargeBinary, Table, select
+from sqlalchemy import Column, LargeBinary, Table, bindparam, select
 
 from db.columns import METADATA, Line, UtcDateTime, one_of
 from db.engine import Read, Write
+from db.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,9 @@ PRIVATE_KEYS: Final = Table(
     Column("created_at", UtcDateTime(), nullable=False),
     one_of("purpose", "ca", "ocsp", "sign", "decrypt"),
 )
+_BY_ID: Final = Prepared(
+    select(PRIVATE_KEYS).where(PRIVATE_KEYS.c.id == bindparam("key_id", type_=Line())), PrivateKeyRow
+)
 
 
 def insert(write: Write, row: PrivateKeyRow) -> None:
@@ -50,4 +54,4 @@ def insert(write: Write, row: PrivateKeyRow) -> None:
 
 def find(read: Read, key_id: str) -> PrivateKeyRow | None:
     """One key by its id."""
-    return read.one(select(PRIVATE_KEYS).where(PRIVATE_KEYS.c.id == key_id), PrivateKeyRow)
+    return next(iter(read.ask(_BY_ID, key_id=key_id)), None)
