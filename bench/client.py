@@ -139,8 +139,9 @@ async def _press(request: Request, port: int, connections: int, seconds: float) 
         asker.ask()
     with suppress(TimeoutError):
         await asyncio.wait_for(tally.over.wait(), seconds)
+    if not tally.answers:  # a turn that is too short for any lasts until the first ones
+        await _drain(tally)
     turn = Turn(times=tally.answers, seconds=time.perf_counter() - began, asking=time.process_time() - cpu)
-    tally.over.set()
     await _drain(tally)
     for asker in askers:
         asker.close()
@@ -150,7 +151,8 @@ async def _press(request: Request, port: int, connections: int, seconds: float) 
 
 
 async def _drain(tally: Tally) -> None:
-    """Let what is under way end, so that it does not run into the next turn."""
+    """Send no more, and let what is under way end, so that it does not run into the next turn."""
+    tally.over.set()
     if not tally.waiting:
         return
     try:
