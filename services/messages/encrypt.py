@@ -34,6 +34,10 @@ COPIES: Final = 2
 # How often one call seals a content key: an agreement takes half a millisecond.
 SEALINGS: Final = 2000
 
+# Octets of a signature with its certificates and of the header, and of one RecipientInfo.
+_AROUND: Final = 8 * 1024
+_OF_ONE: Final = 1024
+
 _NAMED: Final = 5
 _PLACES: Final = 100
 
@@ -114,8 +118,8 @@ class _Plan:
 
     @property
     def octets(self) -> int:
-        """About how large all messages will be, in the lines of base64 that they are written in."""
-        return len(self.groups) * len(self.message.raw) * 7 // 5
+        """About how large all messages will be, in lines of base64, with signature, header and recipients."""
+        return len(self.groups) * (len(self.message.raw) * 7 // 5 + _AROUND) + self.certificates * _OF_ONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
