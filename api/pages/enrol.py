@@ -70,7 +70,8 @@ async def _ask(request: Request, environment: Environment, people: People, *, ad
             return _form(environment, people, address=address, fault=words.not_of_this_campus(people.mail_domains))
         await run_in_threadpool(people.desk.request_link, address=address, request_id=visitor.request_id(request))
     except MailboxError as error:
-        fault = words.sentence(error.detail) if address else "Enter your mail address."
+        what = f"This is not a mail address. {words.sentence(error.detail)}"
+        fault = what if address else "Enter your mail address."
         return _form(environment, people, address=address, fault=fault)
     await asyncio.sleep(max(0.0, due - loop.time()))
     return render.form_page(environment, "asked.html", domains=people.mail_domains, address=address)

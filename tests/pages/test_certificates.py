@@ -151,6 +151,6 @@ def test_unreadable_address_is_shown_beside_its_field(visit: Visit, address: str
     visit.page.goto("/enrol")
     visit.page.get_by_label("Your mail address").fill(address)
     visit.press("Mail me a link")
-    expect(visit.page.locator("#fault")).to_contain_text("this is not a mail address")
+    expect(visit.page.locator("#fault")).to_contain_text("This is not a mail address")
     assert visit.page.get_by_label("Your mail address").input_value() == address
     visit.expect_complaint(422)
