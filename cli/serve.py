@@ -32,7 +32,6 @@ def serve(
         else:
             # Refuses here, with one line, what every worker would refuse with a traceback.
             start.close_context(start.open_context(settings, demo=is_demo))
-        terminal.note(f"serving on {settings.public_url}, stop with Ctrl-C")
         if is_demo:
             terminal.say(first_steps.lines(settings.public_url, key_file=str((settings.data / "admin.key").resolve())))
         _run(settings, bound, workers=workers or settings.workers)
@@ -71,7 +70,37 @@ def _run(settings: Settings, bound: socket.socket, *, workers: int) -> None:
         timeout_worker_healthcheck=HEALTH_CHECK_SECONDS,
     )
     os.environ["MAILSEAL_DATA"] = str(settings.data.resolve())
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    here = f"listening on http://{host}:{settings.port} as {settings.public_url}, stop with Ctrl-C"
     if workers == 1:
-        uvicorn.Server(config).run(sockets=[bound])
+        _Server(config, here=here).run(sockets=[bound])
     else:
-        Multiprocess(config, sockets=[bound]).run()
+        _Workers(config, sockets=[bound], here=here).run()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's, that says where it listens once it does."""
+
+    def __init__(self, config: uvicorn.Config, *, here: str) -> None:
+        super().__init__(config)
+        self._here = here
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            terminal.note(self._here)
+
+
+class _Workers(Multiprocess):
+    """Uvicorn's, that says where they listen once all of them do."""
+
+    def __init__(self, config: uvicorn.Config, *, sockets: list[socket.socket], here: str) -> None:
+        super().__init__(config, sockets)
+        self._here = here
+        self._is_told = False
+
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        if not self._is_told and all(process.is_ready(HEALTH_CHECK_SECONDS) for process in self.processes):
+            self._is_told = True
+            terminal.note(self._here)

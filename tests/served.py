@@ -38,6 +38,15 @@ class Served:
     def log(self) -> str:
         return (self.data.parent / "log").read_text()
 
+    def wait_for(self, line: str) -> bool:
+        """Whether the log holds this line, within a while."""
+        deadline = time.monotonic() + READY_SECONDS
+        while line not in self.log.splitlines():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
+
     def post(self, path: str, *, status: int = 200, **request: Any) -> httpx.Response:
         """A POST that must be answered with this status."""
         answer = self.http.post(path, **request)

@@ -19,6 +19,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
+def not_ignored(folder: Path) -> set[str]:
+    """What lies in the folder, and would be in the way of a commit if it were the project's."""
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    return {file.name for file in folder.iterdir()} - {line.removeprefix("/") for line in ignored}
+
+
 def paste(lines: str, *, folder: Path) -> str:
     ran = subprocess.run(["bash", "-e"], input=lines.encode(), cwd=folder, capture_output=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -33,6 +39,7 @@ def test_printed_lines_work_pasted_twice(service: Served, tmp_path: Path, time: 
     assert "(message_altered)" in shown
     assert "(address_mismatch)" in shown
     assert "(signer_revoked)" in shown
+    assert not_ignored(tmp_path) == set()
 
 
 def test_service_prints_just_these_lines(service: Served) -> None:
@@ -58,3 +65,14 @@ def test_readme_commands_run_and_show_what_they_say(service: Served, tmp_path: P
     expected = re.search(r"^```text\n(invalid.*?)^```", readme, re.MULTILINE | re.DOTALL)
     assert expected is not None
     assert expected.group(1).strip() in shown
+    assert not_ignored(tmp_path) == set()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_says_in_one_line_where_it_listens_once_it_does(tmp_path: Path, workers: int) -> None:
+    with serve(tmp_path, workers=workers) as served:
+        port = served.url.rpartition(":")[2]
+        line = f"mailseal: listening on http://127.0.0.1:{port} as {served.url}, stop with Ctrl-C"
+        assert served.wait_for(line)
+        assert served.log.count("listening on") == 1
+        assert served.log.index("Paste these lines") < served.log.index("listening on")
