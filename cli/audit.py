@@ -59,7 +59,9 @@ def export(
     action: Annotated[str | None, typer.Option(help="Only this action, such as message.signed.")] = None,
     mailbox: Annotated[str | None, typer.Option(help="Only for this mailbox.")] = None,
     form: Annotated[Format, typer.Option("--format", help="jsonl or csv.")] = Format.JSONL,
-    out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write to this file instead of standard output.")
+    ] = None,
 ) -> None:
     """Write the audit entries that the key may read, newest first."""
     query = {"since": _wire(since), "until": _wire(until), "action": action, "mailbox": mailbox}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,12 @@ def init(
 def migrate() -> None:
     """Bring the database's schema to the one that this version needs."""
     settings, _ = settings_of_this_machine()
+    file = settings.resolved_database_url.removeprefix("sqlite:///")
+    if file != settings.resolved_database_url and not Path(file).exists():
+        terminal.stop(
+            f"there is no CA yet, and no database {file}",
+            hint="run `mailseal init`, which makes database and schema too",
+        )
     start.migrate(settings)
     terminal.note("the schema is at head")
 
@@ -65,7 +72,10 @@ def _ask(plan: Plan) -> bool:
         ("name constraints", plan.name_constraints),
     ):
         terminal.say(f"  {label:<24} {value}")
-    return typer.confirm("Make this CA?", default=False)
+    try:
+        return typer.confirm("Make this CA?", default=False)
+    except typer.Abort:
+        terminal.stop("nobody said yes, and no CA was made", hint="where nobody can be asked, `init` takes --yes")
 
 
 def _tell(founded: Founded) -> None:

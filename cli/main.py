@@ -11,7 +11,7 @@ import typer
 # typer carries its click inside, and offers no public name for the error of a wrong command line.
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
-from cli import doctor, files, init, remote, sealing, serve, terminal
+from cli import doctor, files, init, mistakes, remote, sealing, serve, terminal
 from cli.audit import audit
 from cli.terminal import COULD_NOT_RUN, NO, READER_GONE, ReaderGone, Stop
 from formats.errors import NotReady, Refusal
@@ -68,7 +68,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command; returns its exit code. Nothing but our own words reaches the terminal."""
     try:
-        returned = app(arguments, standalone_mode=False)
+        returned = app(arguments, prog_name="mailseal", standalone_mode=False)
     except ReaderGone:
         return READER_GONE
     except typer.Exit as ended:
@@ -95,8 +95,8 @@ def _tell(error: Exception) -> int:
             terminal.fail(error.detail, hint=error.hint)
             return COULD_NOT_RUN if isinstance(error, NotReady) else NO
         case ClickException():
-            path = getattr(getattr(error, "ctx", None), "command_path", "mailseal")
-            terminal.fail(error.format_message(), hint=f"see {path} --help")
+            message, hint = mistakes.told(error)
+            terminal.fail(message, hint=hint)
         case _:
-            terminal.fail("stopped")
+            terminal.fail("stopped before it was done")
     return COULD_NOT_RUN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +25,9 @@ api_keys = typer.Typer(help="Keys for programs that call the API.", no_args_is_h
 root = typer.Typer(help="The campus root.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Write to this file instead of standard output.")
+]
 Serial = Annotated[
     str,
     # openssl prints it with colons
@@ -67,8 +70,12 @@ def show_certificate(serial: Serial, as_json: Json = False, out: Out = None) -> 
 
 @certificates.command("issue")
 def issue_certificate(
-    request: Annotated[Path, typer.Argument(help="The PKCS#10 request, PEM or DER; - is standard input.")],
-    mailbox: Annotated[list[str] | None, typer.Option(help="The address to certify; default: the request's.")] = None,
+    request: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The PKCS#10 request, PEM or DER; - is standard input.")
+    ],
+    mailbox: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS...", help="The address to certify; default: the request's.")
+    ] = None,
     profile: Annotated[str, typer.Option(help="mailbox or role.")] = "mailbox",
     use: Annotated[str, typer.Option(help="dual, sign or encrypt.")] = "dual",
     days: Annotated[int | None, typer.Option(help="How many days it is to be valid.")] = None,
@@ -105,9 +112,9 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Revoke a certificate; there is no way back."""
-    body = {"reason": reasons.parse_word(reason).value} | ({"note": note} if note else {})
     with client.connect() as service:
-        answer = client.call(service, "POST", f"/v1/certificates/{quote(serial, safe='')}/revocation", body=body)
+        path = f"/v1/certificates/{quote(serial, safe='')}/revocation"
+        answer = client.call(service, "POST", path, body=_cause(reason, note))
     _show([answer.json()], _CERTIFICATE_COLUMNS, as_json)
 
 
@@ -151,17 +158,21 @@ def pause_identity(
 
 
 @identities.command("revoke")
-def revoke_identity(mailbox: Mailbox, reason: Reason, as_json: Json = False) -> None:
+def revoke_identity(mailbox: Mailbox, reason: Reason, note: Note = None, as_json: Json = False) -> None:
     """End both certificates of an identity; keys that open old mail are kept."""
-    _on_identity("POST", mailbox, "revocation", body={"reason": reasons.parse_word(reason).value}, as_json=as_json)
+    _on_identity("POST", mailbox, "revocation", body=_cause(reason, note), as_json=as_json)
 
 
 @api_keys.command("add")
 def add_api_key(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
-    scope: Annotated[list[str] | None, typer.Option(help="A scope; may be repeated.")] = None,
-    mailbox: Annotated[list[str] | None, typer.Option(help="An address or *@domain; may be repeated.")] = None,
-    cidr: Annotated[list[str] | None, typer.Option(help="A network it may be used from; may be repeated.")] = None,
+    scope: Annotated[list[str] | None, typer.Option(metavar="SCOPE...", help="A scope; may be repeated.")] = None,
+    mailbox: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS...", help="An address or *@domain; may be repeated.")
+    ] = None,
+    cidr: Annotated[
+        list[str] | None, typer.Option(metavar="NETWORK...", help="A network it may be used from; may be repeated.")
+    ] = None,
     expires_at: Annotated[datetime | None, typer.Option(help="When it ends, UTC.")] = None,
     local: Annotated[bool, typer.Option("--local", help="On the machine itself, without the service.")] = False,
     as_json: Json = False,
@@ -215,6 +226,10 @@ def export_root(
     terminal.write_out(answer.content, out=out, binary=der)
 
 
+def _cause(reason: str, note: str | None) -> dict[str, str]:
+    return {"reason": reasons.parse_word(reason).value} | ({"note": note} if note else {})
+
+
 def _on_identity(method: str, mailbox: str, what: str, *, as_json: bool, body: object = None) -> None:
     with client.connect() as service:
         answer = client.call(service, method, f"/v1/identities/{quote(mailbox, safe='')}/{what}", body=body)
@@ -236,9 +251,17 @@ def _add_local(body: dict[str, Any], expires_at: datetime | None) -> dict[str, o
             ),
             request_id=f"local-{secrets.token_hex(8)}",
         )
+        _tell_of_foreign(made.row.mailboxes, domains=context.issuers.campus.mail_domains)
     finally:
         start.close_context(context)
     return {"id": made.row.id, "key": made.key, "name": made.row.name}
+
+
+def _tell_of_foreign(mailboxes: Iterable[str], *, domains: Sequence[str]) -> None:
+    """Such a key is made, because a domain may be added later; until then it is of no use there."""
+    foreign = [text for text in mailboxes if text.rpartition("@")[2] not in domains]
+    if foreign:
+        terminal.note(f"outside the mail domains of this campus ({', '.join(domains)}): {', '.join(foreign)}")
 
 
 def _show(rows: list[dict[str, object]], columns: tuple[str, ...], as_json: bool) -> None:

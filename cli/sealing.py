@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from cli import terminal
-from cli.files import FILE_OCTETS, MESSAGE_LIMIT, MESSAGE_OCTETS, Message, Out, read_p12
+from cli.files import P12, File, Out, PassphraseFile, read_certificates, read_mail, read_p12
 from formats.certificate import Certificate
 from formats.mailbox import Mailbox
 from services import start
@@ -16,23 +16,28 @@ from smime.cms.ciphers import ContentCipher
 from smime.cms.enveloped import OpeningKey
 from smime.cms.key_transport import KeyTransport
 from smime.cms.recipients import require_sealable
-from smime.decrypt import open_sealed, read_sealed
+from smime.decrypt import INNER_LEFT_OUT, INNER_TAKEN, open_sealed, read_sealed
 from smime.encrypt import NamedRecipients, named_recipients, seal_message
-from smime.message import read_message
 
 ALGORITHMS: Final = {
     "compatible": (ContentCipher.AES256_CBC, KeyTransport.PKCS1),
     "modern": (ContentCipher.AES256_GCM, KeyTransport.OAEP),
 }
+FINDINGS: Final = {
+    INNER_TAKEN: "Fields that were sealed with the message, such as its subject, stand in its header now.",
+    INNER_LEFT_OUT: "Fields that were sealed with the message were left out: the header has them, or none may come so.",
+}
 
 
 def encrypt(
-    file: Message,
+    file: File,
     cert: Annotated[
-        list[Path], typer.Option("--cert", help="A recipient's certificates, PEM or DER; may be repeated.")
+        list[Path],
+        typer.Option("--cert", metavar="FILE...", help="A recipient's certificates, PEM or DER; may be repeated."),
     ],
     to: Annotated[
-        list[str] | None, typer.Option("--to", help="A recipient; may be repeated; default: those in To and Cc.")
+        list[str] | None,
+        typer.Option("--to", metavar="ADDRESS...", help="A recipient; may be repeated; default: those in To and Cc."),
     ] = None,
     algorithms: Annotated[
         str, typer.Option("--algorithms", help="compatible, which everybody reads, or modern.")
@@ -41,8 +46,8 @@ def encrypt(
 ) -> None:
     """Seal a message to its recipients; one file holds no blind ones, who need messages of their own."""
     if algorithms not in ALGORITHMS:
-        terminal.stop(f"algorithms is one of {', '.join(ALGORITHMS)}")
-    message = read_message(terminal.read_file(file, limit=MESSAGE_OCTETS), limit=MESSAGE_LIMIT)
+        terminal.stop("--algorithms is not one of its choices", hint=f"choose one of {', '.join(ALGORITHMS)}")
+    message = read_mail(file)
     named = named_recipients(message)
     recipients = _recipients(named.narrowed(map(Mailbox.parse, to)) if to else named)
     certificates = _sealable(cert)
@@ -53,19 +58,19 @@ def encrypt(
 
 
 def decrypt(
-    file: Message,
-    p12: Annotated[Path, typer.Option("--p12", help="The file with key and certificate.")],
-    passphrase_file: Annotated[
-        Path | None, typer.Option("--passphrase-file", help="The file with its passphrase; else it is asked.")
-    ] = None,
+    file: File,
+    p12: P12,
+    passphrase_file: PassphraseFile = None,
     out: Out = None,
 ) -> None:
     """Open a sealed message with the key in a .p12 file."""
-    message = read_message(terminal.read_file(file, limit=MESSAGE_OCTETS), limit=MESSAGE_LIMIT)
+    message = read_mail(file)
     key, certificate, _ = read_p12(p12, passphrase_file)
     sealed = read_sealed(message)
     opened = open_sealed(sealed, keys=[OpeningKey(certificate=certificate, key=key)])
     terminal.write_out(opened.data, out=out)
+    for finding in opened.findings:
+        terminal.note(f"{FINDINGS.get(finding, 'There is a finding without words')} ({finding})")
     if not sealed.enveloped.authenticated:
         terminal.note("its encryption does not show whether it was altered; `mailseal verify` judges a signature in it")
 
@@ -85,8 +90,7 @@ def _recipients(named: NamedRecipients) -> tuple[Mailbox, ...]:
 def _sealable(files: list[Path]) -> list[Certificate]:
     """The given certificates, each of which must be good for sealing today."""
     now = start.now()
-    found = [one for file in files for one in Certificate.read_many(terminal.read_file(file, limit=FILE_OCTETS))]
-    leaves = [one for one in found if not one.is_ca]
+    leaves = [one for one in read_certificates(files) if not one.is_ca]
     for one in leaves:
         require_sealable(one, at=now)
     return leaves

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from formats.errors import Malformed
 from services.words import visible
 
 NO = 1
@@ -89,7 +90,7 @@ def write_out(octets: bytes, *, out: Path | None, binary: bool = False) -> None:
         try:
             out.write_bytes(octets)
         except OSError as error:
-            stop(f"{out} cannot be written: {error.strerror}", hint="name another file with --out")
+            stop(f"{out} cannot be written: {_reason(error)}", hint="name another file with --out")
         return
     if binary and sys.stdout.isatty():
         stop("this would print binary to the terminal", hint="name a file with --out")
@@ -108,8 +109,31 @@ def write_lines(lines: Iterable[str], *, out: Path | None) -> int:
                 count += 1
             file.flush()
     except OSError as error:
-        stop(f"{out or 'the standard output'} cannot be written: {error.strerror}", hint="name another file with --out")
+        stop(f"{out or 'the standard output'} cannot be written: {_reason(error)}", hint="name another file with --out")
     return count
+
+
+def hint(text: str) -> None:
+    """Print what to do, beside a result that is no error."""
+    typer.echo(f"hint: {_one_line(text)}", err=True)
+
+
+@contextmanager
+def reading(path: Path, *, what: str, give: str) -> Iterator[None]:
+    """Whatever is read within is the content of this file: what cannot be read ends the command, in plain words."""
+    try:
+        yield
+    except Malformed:
+        stop(f"{path} is not {what}", hint=give)
+
+
+def is_there() -> bool:
+    """Whether somebody can be asked, even where the standard input is a file."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return sys.stdin.isatty()
+    return True
 
 
 def read_file(path: Path, *, limit: int) -> bytes:
@@ -121,9 +145,9 @@ def read_file(path: Path, *, limit: int) -> bytes:
             with path.open("rb") as file:
                 content = file.read(limit + 1)
     except OSError as error:
-        stop(f"{path} cannot be read: {error.strerror}")
+        stop(f"{path} cannot be read: {_reason(error)}", hint="check the name, and that you may read it")
     if len(content) > limit:
-        stop(f"{path} has more than {limit} octets")
+        stop(f"{path} has more than {limit} octets", hint="is it the right file? so large a one is not read")
     return content
 
 
@@ -151,6 +175,10 @@ def _cell(value: object) -> Text:
     if isinstance(value, list | tuple):
         return Text(visible.escaped(", ".join(map(str, value))))
     return Text("" if value is None else visible.escaped(str(value)))
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
 
 
 def _one_line(text: str) -> str:

@@ -1,8 +1,10 @@
 import base64
 import json
 import socket
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,28 @@ def test_production_init_asks_once_and_makes_nothing_without_a_yes(tmp_path: Pat
     assert not (tmp_path / "data" / "root.key").exists()
 
 
+def test_where_nobody_can_be_asked_each_command_says_what_to_give(tmp_path: Path) -> None:
+    founding = mailseal("init", environ=production(tmp_path))
+    assert (founding.code, "`init` takes --yes" in founding.err) == (2, True)
+    (tmp_path / "mail.eml").write_bytes(mail())
+    (tmp_path / "some.p12").write_bytes(b"none")
+    for command in ("sign", "decrypt"):
+        ended = mailseal(command, "mail.eml", "--p12", "some.p12", folder=tmp_path)
+        assert ended.code == 2
+        assert ended.err.splitlines() == [
+            "error: no passphrase was given",
+            "hint: name the file that holds it: --passphrase-file FILE",
+        ]
+
+
+def test_migrating_before_init_says_init(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "data"):
+        ended = mailseal("migrate", environ={"MAILSEAL_DATA": str(folder)})
+        assert ended.code == 2
+        assert "hint: run `mailseal init`" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_production_init_leaves_an_encrypted_root_key(tmp_path: Path) -> None:
     made = mailseal("init", "--yes", environ=production(tmp_path))
     assert made.code == 0, made.err
@@ -165,6 +189,26 @@ def test_identities_are_added_paused_renewed(service: Served) -> None:
     assert "desk@campus.example" in on(service, "identities", "list").out
 
 
+def test_an_identity_is_revoked_with_a_remark(service: Served) -> None:
+    added = on(service, "identities", "add", "remarks@campus.example", "--key", "p256", "--json")
+    remark = ("--reason", "stopped", "--note", "moved house", "--json")
+    revoked = on(service, "identities", "revoke", "remarks@campus.example", *remark)
+    assert json.loads(revoked.out)[0]["status"] == "revoked", revoked.err
+    with closing(sqlite3.connect(service.data / "mailseal.db")) as database:
+        serial = json.loads(added.out)[0]["serial"]
+        (row,) = database.execute("SELECT note FROM certificates WHERE serial = ?", (serial,)).fetchall()
+    assert row == ("moved house",)
+
+
+def test_a_local_key_for_foreign_mailboxes_is_made_and_told_of(service: Served) -> None:
+    mailboxes = ("--mailbox", "*@else.example", "--mailbox", "desk@campus.example", "--mailbox", "me@far.example")
+    made = on(service, "api-keys", "add", "far", "--scope", "messages:sign", *mailboxes, "--local")
+    assert made.out.startswith("ms_live_")
+    assert made.err.splitlines()[-1].endswith("*@else.example, me@far.example")
+    assert "outside the mail domains of this campus (campus.example" in made.err
+    assert on(service, "api-keys", "add", "near", "--scope", "messages:sign", *mailboxes[2:4], "--local").err == ""
+
+
 def test_api_keys_over_http_and_on_the_machine(service: Served) -> None:
     made = on(service, "api-keys", "add", "reports", "--scope", "messages:verify", "--json")
     key_id = json.loads(made.out)["id"]
@@ -210,8 +254,13 @@ def test_files_are_signed_and_verified_without_server(service: Served, tmp_path:
     crls = ("--crl", "g1.crl", "--crl", "root.crl")
     assert verify("signed.eml", *crls).code == 0
     assert verify("signed.eml").code == 1
-    assert "(revocation_unknown)" in verify("signed.eml").out
+    unknown = verify("signed.eml")
+    assert "(revocation_unknown)" in unknown.out
+    assert "hint: give the CRL of each CA above the signer with --crl FILE" in unknown.err
+    assert verify("signed.eml", *crls).err == ""
     assert verify("signed.eml", "--revocation", "off").code == 0
+    noise = verify("signed.eml", "--crl", "mail.eml")
+    assert (noise.code, "mail.eml is not a list of revoked certificates (CRL)" in noise.err) == (2, True)
     (tmp_path / "altered.eml").write_bytes((tmp_path / "signed.eml").read_bytes().replace(b"Friday", b"Monday"))
     altered = verify("altered.eml", *crls)
     assert (altered.code, "(message_altered)" in altered.out) == (1, True)

@@ -65,6 +65,23 @@ def test_openssl_opens_what_is_sealed(folder: Path, kind: str) -> None:
     assert b"The library is closed on Friday." in opened.out
 
 
+def test_what_was_sealed_with_the_message_is_told_of(folder: Path) -> None:
+    (folder / "inner.eml").write_bytes(
+        b"Subject: Within\r\nReceived: from nowhere\r\nContent-Type: text/plain\r\n\r\nHello\r\n"
+    )
+    assert openssl(
+        "cms", "-encrypt", "-aes256", "-in", folder / "inner.eml", "-out", folder / "fields.eml",
+        "-from", "all@campus.example", "-to", "ivan@campus.example", folder / "rsa2048.pem",
+    ).ok  # fmt: skip
+    opened = mailseal(
+        "decrypt", "fields.eml", "--p12", "rsa2048.p12", "--passphrase-file", "rsa2048.pass", folder=folder
+    )
+    assert opened.code == 0, opened.err
+    assert "Subject: Within" in opened.out
+    assert "stand in its header now. (inner_fields_taken)" in opened.err
+    assert "were left out: the header has them, or none may come so. (inner_fields_left_out)" in opened.err
+
+
 def test_another_key_opens_nothing(folder: Path) -> None:
     assert encrypt(folder, "--cert", "rsa2048.pem").code == 0
     ended = mailseal("decrypt", "sealed.eml", "--p12", "p256.p12", "--passphrase-file", "p256.pass", folder=folder)
