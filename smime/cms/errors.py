@@ -33,7 +33,7 @@ class CmsTooLarge(TooLarge):
     """More signers, certificates or attributes than we are willing to read."""
 
     code: ClassVar[str] = "cms_too_large"
-    hint: ClassVar[str] = "send a message with fewer signers and certificates"
+    hint: ClassVar[str] = "send a message with fewer signers, certificates or attributes"
 
 
 class ContentRefused(Unacceptable):
