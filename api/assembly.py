@@ -62,8 +62,9 @@ def assemble(parts: Parts) -> Envelope:
         description.route(spec),
         *render.asset_routes(),
         *problem.routes(templates, titles=parts.site.titles),
-        *parts.status_routes,
     ]
+    # First, because routes are tried one by one, and the mail programs of the whole world ask for these.
+    app.router.routes[:0] = parts.status_routes
     return Envelope(app, site=parts.site, for_reader=partial(problem.for_reader, templates))
 
 

@@ -50,6 +50,8 @@ def mount(served: Envelope) -> None:
     router.add_api_route(ECHO, echo, methods=["POST"])
     routes = app.router.routes
     app.include_router(router)
-    # The first router is that of /v1/sign, and the last route that of OCSP.
-    routes.insert(1, routes.pop())
-    routes.append(Route(STATIC, static, methods=["GET", "POST"]))
+    # Each beside what it is held against, because routes are tried one by one: the status routes come first, and the
+    # first router is that of /v1/sign.
+    first = next(place for place, route in enumerate(routes) if not isinstance(route, Route))
+    routes.insert(first + 1, routes.pop())
+    routes.insert(first, Route(STATIC, static, methods=["GET", "POST"]))

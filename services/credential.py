@@ -6,10 +6,12 @@ import hashlib
 import re
 import secrets
 import zlib
+from types import MappingProxyType
 from typing import Final
 
 _PREFIX: Final = "ms_live_"
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_DIGITS: Final = MappingProxyType({digit: value for value, digit in enumerate(_ALPHABET)})
 _OCTETS: Final = 32
 _SECRET_WIDTH: Final = 43
 _CHECK_WIDTH: Final = 6
@@ -28,8 +30,8 @@ def is_well_formed(text: str) -> bool:
         return False
     number = 0
     for digit in match[1]:
-        number = number * len(_ALPHABET) + _ALPHABET.index(digit)
-    return number < 1 << 8 * _OCTETS and _written(number.to_bytes(_OCTETS, "big")) == text
+        number = number * len(_ALPHABET) + _DIGITS[digit]
+    return number < 1 << 8 * _OCTETS and _check(number.to_bytes(_OCTETS, "big")) == match[2]
 
 
 def hash_of(text: str) -> str:
@@ -44,7 +46,11 @@ def hint_of(text: str) -> str:
 
 def _written(octets: bytes) -> str:
     secret = _base62(int.from_bytes(octets, "big"), width=_SECRET_WIDTH)
-    return _PREFIX + secret + _base62(zlib.crc32(octets), width=_CHECK_WIDTH)
+    return _PREFIX + secret + _check(octets)
+
+
+def _check(octets: bytes) -> str:
+    return _base62(zlib.crc32(octets), width=_CHECK_WIDTH)
 
 
 def _base62(number: int, *, width: int) -> str:
