@@ -211,7 +211,7 @@ def make_file(context: Context, session: Session, *, key: str, file_format: str,
     return handover.issue(
         context,
         session.principal,
-        order=Order(mailboxes=(str(session.mailbox),)),
+        order=Order(mailboxes=(_certified(context, session),)),
         key=key,
         file_format=file_format,
         idempotency_key=_once(once),
@@ -222,7 +222,7 @@ def certify_request(context: Context, session: Session, *, request: bytes, once:
     """A certificate for the key of a PKCS#10 request; the same form sent again gives the same certificate."""
     _require_open(context, session)
     _refuse_more(context, session)
-    order = Order(request=request, mailboxes=(str(session.mailbox),))
+    order = Order(request=request, mailboxes=(_certified(context, session),))
     return issuing.issue(context, session.principal, order=order, idempotency_key=_once(once))
 
 
@@ -287,6 +287,12 @@ def _as_certified(read: Read, mailbox: Mailbox) -> Mailbox:
     """
     spellings = certificates.mailbox_spellings(read, mailbox.key)
     return Mailbox.parse(spellings.pop()) if len(spellings) == 1 else mailbox
+
+
+def _certified(context: Context, session: Session) -> str:
+    """As it is certified now: the link may have been asked for before its first certificate was."""
+    with context.database.read() as read:
+        return str(_as_certified(read, session.mailbox))
 
 
 def _session(row: EnrolmentRow, *, request_id: str) -> Session:

@@ -75,21 +75,27 @@ def _ours(context: Context, keys: Sequence[str], *, now: datetime) -> Found:
 
 
 def _given(context: Context, mailboxes: Sequence[Mailbox], parts: Sequence[bytes], *, now: datetime) -> Found:
-    """(1) read them all (2) each names a recipient (3) each can be sealed to (4) none is ours and revoked."""
-    read = list(dict.fromkeys(one for part in parts for one in Certificate.read_many(part)))  # (1)
+    """(1) read them all, without their issuers (2) each names a recipient (3) each can be sealed to (4) none is ours and revoked."""
+    read = _without_chains(dict.fromkeys(one for part in parts for one in Certificate.read_many(part)))  # (1)
     if len(read) > MAX_RECIPIENTS:
         raise TooManyRecipients(f"more than {MAX_RECIPIENTS} certificates", pointers=_CERTIFICATE)
     wanted = {mailbox.key for mailbox in mailboxes}
     named = [(one, {mailbox.key for mailbox in Addresses.of(one).mailboxes}) for one in read]
     for certificate, keys in named:
         if not keys & wanted:  # (2)
-            raise _refused(certificate, "names none of the recipients")
+            raise _refused(certificate, "names nobody in `to`, To, Cc or Bcc")
         try:
             require_sealable(certificate, at=now)  # (3)
         except RecipientCertificateRefused as refusal:
             raise RecipientCertificateRefused(refusal.detail, pointers=_CERTIFICATE) from None
     _refuse_revoked(context, read)  # (4)
     return _by_mailbox(named, wanted)
+
+
+def _without_chains(given: Iterable[Certificate]) -> list[Certificate]:
+    """Without the CAs: who sends a certificate along often has it with its chain in one file."""
+    read = list(given)
+    return [one for one in read if not one.is_ca] or read
 
 
 def _refuse_revoked(context: Context, given: Sequence[Certificate]) -> None:

@@ -33,8 +33,8 @@ def routes(environment: Environment, *, people: People) -> list[Route]:
         forms.refuse_from_elsewhere(request)
         pace.take(visitor.network(request, people=people))
         content, _ = await forms.read_file(request, file="message", limit=site_of(request).message_octets)
-        if not content:
-            return _page(request, environment, status=422, fault="Choose the file with the message first.")
+        if not content:  # a browser sends the same for a file that is empty
+            return _page(request, environment, status=422, fault="No file was chosen, or the file is empty.")
         try:
             found = await run_in_threadpool(people.desk.check, content)
         except (Malformed, TooLarge, Unacceptable) as refusal:

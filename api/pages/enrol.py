@@ -69,9 +69,9 @@ async def _ask(request: Request, environment: Environment, people: People, *, ad
             # Which they are stands on the page: nobody is kept waiting for a letter that nobody writes.
             return _form(environment, people, address=address, fault=words.not_of_this_campus(people.mail_domains))
         await run_in_threadpool(people.desk.request_link, address=address, request_id=visitor.request_id(request))
-    except MailboxError as error:
-        what = f"This is not a mail address. {words.sentence(error.detail)}"
-        fault = what if address else "Enter your mail address."
+    except MailboxError:
+        example = f"alice@{people.mail_domains[0]}"
+        fault = f"This is not a mail address, such as {example}." if address else "Enter your mail address."
         return _form(environment, people, address=address, fault=fault)
     await asyncio.sleep(max(0.0, due - loop.time()))
     return render.form_page(environment, "asked.html", domains=people.mail_domains, address=address)

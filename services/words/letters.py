@@ -66,7 +66,7 @@ def enrolment_link(campus: Campus, *, address: str, link: str, minutes: str) -> 
         f"Your link to get a certificate at {campus.name}",
         _prose(
             f"Somebody, most likely you, asked {campus.name} for a certificate for the address {address}. With it you"
-            " sign your mail: everybody sees that it is from you, and nobody can send as you."
+            " sign your mail: everybody sees that it is from you, and nobody else can sign it so."
         ),
         "Open this link to go on:",
         link,
@@ -108,13 +108,13 @@ def _holder(issued: Issued) -> str:
 def _way_to_end(campus: Campus, issued: Issued) -> tuple[str, ...]:
     if issued.has_button:
         ask = _prose(
-            "If it was not you, end it, so that nobody can send as you: ask for a link here, open it, and press the"
+            "If it was not you, end it, so that nobody can sign as you: ask for a link here, open it, and press the"
             " button beside this certificate."
         )
         return ask, f"{campus.public_url}/enrol"
     return (
         _prose(
-            "If it was not, let it be ended, so that nobody can send as this address: tell those who run this service at"
+            "If it was not, let it be ended, so that nobody can sign as this address: tell those who run this service at"
             f" {campus.name}, with the serial number above. They can end it; no page that a mailed link opens can."
         ),
     )

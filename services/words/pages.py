@@ -29,14 +29,14 @@ REFUSALS: Final[Mapping[str, Said]] = MappingProxyType(
     {
         "link_refused": Said(
             "This link does not work any more",
-            "A link works once, for one hour, and in the browser that opened it first. Perhaps it was used, is too old, "
+            "A link works once, for one hour, and in the browser that pressed its button first. Perhaps it was used, is too old, "
             "or was cut off when it was copied. Ask for a new one; it takes a minute.",
             _NEW_LINK,
         ),
         "session_ended": Said(
-            "Your time on this page is over",
-            "To protect you, your certificates stay open for half an hour, in one browser. Nothing was lost. Ask for a "
-            "new link to go on.",
+            "No certificates are open in this browser",
+            "To protect you, they stay open for half an hour, in the browser that opened your link. Nothing was lost. "
+            "Ask for a new link to go on.",
             _NEW_LINK,
         ),
         "cookie_missing": Said(

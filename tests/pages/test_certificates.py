@@ -39,7 +39,7 @@ def test_from_address_to_file_and_to_its_end(visit: Visit, tmp_path: Path) -> No
     visit.press("Close")
     visit.page.wait_for_url("**/")
     visit.page.goto("/mine")
-    visit.arrive("Your time on this page is over")
+    visit.arrive("No certificates are open in this browser")
     visit.expect_complaint(403)
 
 

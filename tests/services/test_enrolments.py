@@ -354,6 +354,12 @@ def test_mailbox_has_at_most_50_certificates_at_a_time_by_links(campus: Campus) 
     assert make_file(campus, session, once="y" * 22).view.status == "active"
 
 
+def test_certificate_is_for_the_spelling_that_was_certified_meanwhile(campus: Campus) -> None:
+    session = enrolled(campus, "Alice@campus.example")
+    issue(campus, ALICE)
+    assert make_file(campus, session).view.mailboxes == (ALICE,)
+
+
 # the session's end
 
 

@@ -70,7 +70,7 @@ def test_unreadable_file_says_what_to_do(browser: Browser, desk: FakeDesk) -> No
 @pytest.mark.parametrize("files", [{"message": ("", b"")}, {"message": ("empty.eml", b"")}])
 def test_no_file_is_said(browser: Browser, desk: FakeDesk, files: dict[str, tuple[str, bytes]]) -> None:
     page = browser.post("/check", files=files)
-    assert (page.status_code, "Choose the file with the message first." in page.text) == (422, True)
+    assert (page.status_code, "No file was chosen, or the file is empty." in page.text) == (422, True)
     assert desk.checked == []
 
 

@@ -31,7 +31,7 @@ def test_nobody_sees_anything_without_a_session(browser: Browser, desk: FakeDesk
     for cookies in ({}, {"__Host-mailseal": "guessed"}, {"mailseal": "S"}, {"__Host-mailseal": "x" * 5000}):
         browser.cookies = cookies
         page = browser.get(path)
-        assert (page.status_code, heading(page)) == (403, "Your time on this page is over")
+        assert (page.status_code, heading(page)) == (403, "No certificates are open in this browser")
         assert 'href="/enrol"' in page.text
         assert "4F2A" not in page.text
 

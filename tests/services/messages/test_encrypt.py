@@ -329,7 +329,7 @@ def test_given_certificate_of_nobody_who_gets_it(campus: Campus) -> None:
     reader(campus, ALICE)
     certificate = stranger(BOB, at=campus.clock()).certificate
     refusal = refused(campus, RecipientCertificateRefused, letter(campus), certificates=(certificate.der,))
-    assert "names none of the recipients" in refusal.detail
+    assert "names nobody in `to`, To, Cc or Bcc" in refusal.detail
     assert refusal.pointers == ("/certificate",)
 
 
@@ -385,3 +385,12 @@ def test_record_holds_digests_and_no_recipient_nor_subject(campus: Campus) -> No
     assert (entry.details["cipher"], entry.details["key_transport"]) == ("aes256-cbc", "pkcs1")
     for word in ("alice", "bob", "Library", "Friday"):
         assert word not in str(entry)
+
+
+def test_given_certificates_may_come_with_their_chain(campus: Campus, tmp_path: Path) -> None:
+    alice = reader(campus, ALICE)
+    chain = "".join(one.pem for one in (alice.certificate, *campus.context.issuers.issuing.chain)).encode()
+    (one,) = sealed(campus, letter(campus), certificates=(chain,)).messages
+    assert alice.open(one.data, tmp_path).ok
+    issuers = "".join(one.pem for one in campus.context.issuers.issuing.chain).encode()
+    refused(campus, RecipientCertificateRefused, letter(campus), certificates=(issuers,))

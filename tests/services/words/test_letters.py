@@ -44,11 +44,11 @@ def test_a_link_stands_alone_in_its_line_unbroken() -> None:
 def test_a_link_s_letter_says_how_long_how_often_and_when_to_do_nothing() -> None:
     assert "valid for 60 minutes from now and can be used once" in words(LINKED)
     assert "If you did not ask for it, do nothing." in words(LINKED)
-    assert "nobody can send as you" in words(LINKED)
+    assert "nobody else can sign it so" in words(LINKED)
 
 
 def test_a_notice_says_how_to_end_what_one_did_not_ask_for() -> None:
-    assert "If it was not you, end it, so that nobody can send as you" in words(TOLD)
+    assert "If it was not you, end it, so that nobody can sign as you" in words(TOLD)
     assert "https://mail.campus.example/enrol" in TOLD.body.splitlines()
     assert "Valid until: 31 December 2027" in TOLD.body
 
