@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Final
 
@@ -20,7 +22,8 @@ from services.errors import CredentialRefused
 
 # Requests of one key that are served at the same time, by each process.
 AT_A_TIME: Final = 64
-# Wrong credentials of one network, and failed decryptions of one key, that are answered as such in a minute.
+# Wrong credentials of one network, and failed decryptions of one caller by one private key, that are answered as such
+# in a minute.
 FAILURES: Final = 60
 BEARER: Final = HTTPBearer(scheme_name="apiKey", bearerFormat="ms_live_...", description="An API key", auto_error=False)
 
@@ -87,7 +90,7 @@ async def authenticate(
     state["caller"] = principal.id
     gate.enter(principal)
     state["at_end"].append(partial(gate.leave, principal))
-    inflow_of(request).admit()
+    inflow_of(request).admit(principal.id or principal.kind)
     return principal
 
 
@@ -97,17 +100,30 @@ def gate_of(request: Request) -> Gate:
     return gate
 
 
-def refuse_after_failed_decryptions(request: Request, caller: Principal) -> None:
-    """TooManyRequests if too many decryptions of this key failed lately.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedDecryptions:
+    """How often a caller's decryptions failed lately, for each private key that they tried.
 
-    To be asked before a message is opened: a refusal that only those get that fail would tell them from the others.
+    Anybody can mail what does not open; so one department's keys are held back, and not all that a caller opens.
     """
-    gate_of(request).failed_decryptions.ask(caller.id or caller.kind)
+
+    pace: Pace
+    caller: str
+
+    def ask(self, key_ids: Sequence[str]) -> None:
+        """TooManyRequests if one of these keys failed too often."""
+        for key_id in key_ids:
+            self.pace.ask(f"{self.caller} {key_id}")
+
+    def count(self, key_ids: Sequence[str]) -> None:
+        """Count a failure of each."""
+        for key_id in key_ids:
+            self.pace.count(f"{self.caller} {key_id}")
 
 
-def note_failed_decryption(request: Request, caller: Principal) -> None:
-    """Count a decryption that failed."""
-    gate_of(request).failed_decryptions.count(caller.id or caller.kind)
+def failed_decryptions(request: Request, caller: Principal) -> FailedDecryptions:
+    """Those of this caller."""
+    return FailedDecryptions(pace=gate_of(request).failed_decryptions, caller=caller.id or caller.kind)
 
 
 # `Ctx` and `Caller` stand in a call's signature before its body: who may not come in learns nothing of what is wrong.

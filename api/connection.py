@@ -18,13 +18,16 @@ HEAD_OCTETS: Final = 64 * 1024
 HEAD_SECONDS: Final = 10.0
 TRAILER_OCTETS: Final = 64 * 1024
 UNREAD_SECONDS: Final = 60.0
+# What waits must be read within so many times that.
+UNREAD_TURNS: Final = 10
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class Connection(HttpToolsProtocol):
     """A connection with bounds; what oversteps one is closed.
 
-    A head may take 10 s and about 64 KiB, trailers about 64 KiB, and a client may leave answers unread for 60 s.
+    A head may take 10 s and about 64 KiB, trailers about 64 KiB, and a client may leave answers unread for 60 s,
+    or read a tenth of what waits in that time.
     """
 
     head_seconds = HEAD_SECONDS
@@ -43,6 +46,7 @@ class Connection(HttpToolsProtocol):
         self._in_body = False
         self._trailer_octets = 0
         self._unread_timer: asyncio.TimerHandle | None = None
+        self._unread_octets = self._unread_share = 0
         self._running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
@@ -102,7 +106,9 @@ class Connection(HttpToolsProtocol):
         """The client does not read: give it a while."""
         super().pause_writing()
         if self._unread_timer is None:
-            self._unread_timer = self.loop.call_later(self.unread_seconds, self.transport.abort)
+            self._unread_octets = self.transport.get_write_buffer_size()
+            self._unread_share = self._unread_octets // UNREAD_TURNS
+            self._await_reading()
 
     def resume_writing(self) -> None:
         """The client reads."""
@@ -123,6 +129,18 @@ class Connection(HttpToolsProtocol):
         if self._unread_timer is not None:
             self._unread_timer.cancel()
             self._unread_timer = None
+
+    def _await_reading(self) -> None:
+        self._unread_timer = self.loop.call_later(self.unread_seconds, self._look_at_unread)
+
+    def _look_at_unread(self) -> None:
+        """Hang up on who reads next to nothing; one who reads slowly gets a large answer whole."""
+        left = self.transport.get_write_buffer_size()
+        if self._unread_octets - left <= self._unread_share:
+            self.transport.abort()
+            return
+        self._unread_octets = left
+        self._await_reading()
 
     def _await_head(self) -> None:
         if self._head_timer is None:

@@ -13,14 +13,13 @@ from starlette.responses import Response
 
 from api import answers
 from api.bodies import JSON
-from api.callers import Caller, Ctx, note_failed_decryption, refuse_after_failed_decryptions
+from api.callers import Caller, Ctx, failed_decryptions
 from api.reports import ReportJson
 from api.submission import EXAMPLE, IN_A_THREAD, MessageBody, Submission, Way
 from formats.mailbox import Mailbox
 from services.messages import decrypt
 from services.messages.decrypt import Decrypted
 from services.words import reports
-from smime.cms.errors import DecryptionFailed
 from smime.report import Report, Verdict, as_json
 
 _AS_MESSAGE: Final[dict[str, Any]] = {
@@ -101,17 +100,13 @@ async def decrypt_message(
     certificates have ended open old mail as well. A signature around the sealed part is taken off and reported in
     `outer_report`. The header stays as it is outside; what people write (From, Subject, ...) is taken from inside only
     where it is missing outside. Whatever fails inside is answered alike with `decryption_failed`, and is on the record;
-    after 60 of them in a minute, nothing is opened for a while.
+    after 60 of them in a minute by one private key, nothing is opened by it for a while.
     """
     media = answers.choose_media(request, way=given.way)
     named = given.fields.identity
     identity = None if named is None else Mailbox.parse(named)
-    refuse_after_failed_decryptions(request, caller)
-    try:
-        found = await decrypt.decrypt(context, caller, data=given.message, identity=identity)
-    except DecryptionFailed:
-        note_failed_decryption(request, caller)
-        raise
+    failures = failed_decryptions(request, caller)
+    found = await decrypt.decrypt(context, caller, data=given.message, identity=identity, failures=failures)
     is_signed = found.report.verdict is not Verdict.NOT_SIGNED
     facts = {
         "record": found.record,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
@@ -19,7 +20,7 @@ from api.submission import IN_A_THREAD, MessageBody, Submission, Way
 from formats.mailbox import Mailbox, MailboxError
 from services.errors import ChoiceUnknown
 from services.messages import encrypt, sign
-from services.messages.encrypt import Encrypted
+from services.messages.encrypt import Sealed
 from smime.errors import FieldMalformed
 from smime.headers import read_mailboxes
 
@@ -169,8 +170,11 @@ async def encrypt_message(
     if media != JSON and len(made.messages) == 1:
         only = made.messages[0]
         return answers.message(only.data, facts={**facts, "envelope_to": _shown(only.envelope_to)})
-    headers, pieces = answers.headers({**facts, "skipped": ()}), _in_pieces(made)
-    if sum(len(one.data) for one in made.messages) > IN_A_THREAD:
+    headers, waiting = answers.headers({**facts, "skipped": ()}), deque(made.messages)
+    pieces = _in_pieces(waiting, skipped=made.skipped, record=made.record)
+    if sum(len(one.data) for one in waiting) > IN_A_THREAD:
+        # An answer that breaks off stays in a circle of references for a while.
+        request.scope["state"]["at_end"].append(waiting.clear)
         return StreamingResponse(pieces, media_type=JSON, headers=headers)
     return Response(b"".join(pieces), media_type=JSON, headers=headers)
 
@@ -213,12 +217,13 @@ def _takes_json(request: Request) -> bool:
     return True
 
 
-def _in_pieces(made: Encrypted) -> Iterator[bytes]:
+def _in_pieces(waiting: deque[Sealed], *, skipped: Sequence[str], record: str) -> Iterator[bytes]:
     """An EncryptedJson message by message: the text of all of them at once would be as large again, and more."""
     before = '{"messages":['
-    for one in made.messages:
+    while waiting:
+        one = waiting.popleft()
         envelope = EnvelopeJson(envelope_to=list(one.envelope_to), message=answers.as_base64(one.data))
         yield (before + envelope.model_dump_json()).encode()
         before = ","
-    rest = EncryptedJson(messages=[], skipped=list(made.skipped), record=made.record)
+    rest = EncryptedJson(messages=[], skipped=list(skipped), record=record)
     yield b"]," + rest.model_dump_json(exclude={"messages"}).removeprefix("{").encode()

@@ -20,11 +20,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import problems
 from api.addresses import address_of
 from api.errors import RequestMalformed
-from api.inflow import Basin, Inflow, Strangers, Terms
+from api.inflow import STRANGERS_LIGHT, Inflow, Shares, Terms
 from api.pace import network_of
 from api.site import Site
 from formats.errors import Refusal
 
+# One site has a /48 of IPv6, and each of its machines may have a /64.
+_OF_A_SITE: Final = 48
 # How uvloop names a write to a connection that is closed.
 _CLOSED: Final = "the handler is closed"
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -51,13 +53,8 @@ class Envelope:
         self._app = app
         self._site = site
         self._for_reader = for_reader
-        self._strangers = Strangers(site.strangers_octets, of_a_network=site.network_octets)
-        self._admitted = Terms(
-            basin=Basin(site.inflow_octets),
-            silence=site.body_silence,
-            duration=site.body_duration,
-            in_advance=True,
-        )
+        self._strangers = Shares(site.strangers_octets, share=site.network_octets, light=STRANGERS_LIGHT)
+        self._callers = Shares(site.inflow_octets, share=site.caller_octets)
         self._headers = dict(SECURITY)
         if site.public_url.startswith("https:"):
             self._headers["Strict-Transport-Security"] = "max-age=63072000"
@@ -83,7 +80,7 @@ class Envelope:
     async def _serve(self, scope: Scope, receive: Receive, reply: _Reply) -> None:
         try:
             inflow = Inflow(
-                receive, headers=Headers(scope=scope), stranger=self._stranger(scope), admitted=self._admitted
+                receive, headers=Headers(scope=scope), stranger=self._stranger(scope), admitted=self._caller
             )
             scope["state"]["inflow"] = inflow
             scope["state"]["at_end"].append(inflow.release)
@@ -101,10 +98,18 @@ class Envelope:
     def _stranger(self, scope: Scope) -> Terms:
         address = address_of(HTTPConnection(scope), trusted=self._site.trusted_proxies)
         return Terms(
-            basin=self._strangers.basin_of(network_of(address)),
+            basin=self._strangers.basin_of(network_of(address, v6_prefix=_OF_A_SITE)),
             silence=self._site.strangers_silence,
             duration=self._site.strangers_duration,
             in_advance=False,
+        )
+
+    def _caller(self, who: str) -> Terms:
+        return Terms(
+            basin=self._callers.basin_of(who),
+            silence=self._site.body_silence,
+            duration=self._site.body_duration,
+            in_advance=True,
         )
 
     async def _last_answer(self, refusal: Refusal, *, scope: Scope, receive: Receive, reply: _Reply) -> None:

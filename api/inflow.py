@@ -7,7 +7,7 @@ Strangers have a basin of their own, so that they never take the room of callers
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
@@ -26,6 +26,8 @@ LIGHT: Final = 1024 * 1024
 STRANGERS_LIGHT: Final = 128 * 1024
 # What JSON brings is there as text and, decoded from base64, once more.
 _JSON_WEIGHT: Final = 2
+# One letter beyond the sixteen-bit ones makes four octets of each of its text.
+_WIDE_WEIGHT: Final = 5
 _LENGTH_DIGITS: Final = 15
 
 
@@ -62,23 +64,24 @@ class Basin:
             self._within.drain(octets)
 
 
-class Strangers:
-    """The basin of all who have shown no key, and in it one for each of their networks, so that none takes all of it."""
+class Shares:
+    """The basin of all callers, or of all strangers, and in it one for each key, or network, so that none takes all."""
 
-    __slots__ = ("_networks", "_of_a_network", "all")
+    __slots__ = ("_basins", "_light", "_share", "all")
 
-    def __init__(self, octets: int, *, of_a_network: int) -> None:
-        self.all = Basin(octets, light=STRANGERS_LIGHT)
-        self._of_a_network = of_a_network
+    def __init__(self, octets: int, *, share: int, light: int = LIGHT) -> None:
+        self.all = Basin(octets, light=light)
+        self._share = share
+        self._light = light
         # Each is there as long as somebody holds it.
-        self._networks: WeakValueDictionary[str, Basin] = WeakValueDictionary()
+        self._basins: WeakValueDictionary[str, Basin] = WeakValueDictionary()
 
-    def basin_of(self, network: str) -> Basin:
-        """The basin of a network."""
-        basin = self._networks.get(network)
+    def basin_of(self, who: str) -> Basin:
+        """The basin of a key or a network."""
+        basin = self._basins.get(who)
         if basin is None:
-            basin = Basin(self._of_a_network, light=STRANGERS_LIGHT, within=self.all)
-            self._networks[network] = basin
+            basin = Basin(self._share, light=self._light, within=self.all)
+            self._basins[who] = basin
         return basin
 
 
@@ -98,7 +101,8 @@ class Terms:
 class Inflow:
     """Counts a body while it comes; a call that takes more than 64 KiB has to say so first, by `allow`.
 
-    It comes on the terms of a stranger until somebody who has checked the key of its request says `admit`.
+    It comes on the terms of a stranger until somebody who has checked the key of its request says `admit`; `admitted`
+    gives the terms of a caller.
     """
 
     __slots__ = (
@@ -115,7 +119,9 @@ class Inflow:
         "complete",
     )
 
-    def __init__(self, receive: Receive, *, headers: Headers, stranger: Terms, admitted: Terms) -> None:
+    def __init__(
+        self, receive: Receive, *, headers: Headers, stranger: Terms, admitted: Callable[[str], Terms]
+    ) -> None:
         self._receive = receive
         self._terms = stranger
         self._admitted = admitted
@@ -128,10 +134,10 @@ class Inflow:
         self._count = 0
         self.complete = self._declared == 0
 
-    def admit(self) -> None:
-        """Take the body in on the terms of a caller whose key was checked."""
+    def admit(self, caller: str) -> None:
+        """Take the body in on the terms of this caller, whose key was checked."""
         self.release()
-        self._terms = self._admitted
+        self._terms = self._admitted(caller)
         self._basin = self._terms.basin
 
     def allow(self, octets: int) -> None:
@@ -155,7 +161,11 @@ class Inflow:
         except TimeoutError:
             raise RequestTimeout("the body of the request came too slowly") from None
         if message["type"] == "http.request":
-            self._count += len(message.get("body", b""))
+            body = message.get("body", b"")
+            self._count += len(body)
+            if self._weight == _JSON_WEIGHT and not body.isascii():
+                self._weight = _WIDE_WEIGHT
+                self._hold(self._declared or 0)
             if self._count > self._limit:
                 raise self._too_large()
             self._hold(self._count)

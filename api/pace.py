@@ -13,7 +13,7 @@ from api.errors import TooManyRequests
 
 KEYS: Final = 10_000
 UNKNOWN: Final = "unknown"
-_PREFIXES: Final = {4: 24, 6: 64}
+_V4_PREFIX: Final = 24
 _SECONDS: Final = 60
 
 
@@ -71,7 +71,7 @@ class Pace:
             self._buckets.popitem(last=False)
 
 
-def network_of(address: str | None) -> str:
+def network_of(address: str | None, *, v6_prefix: int = 64) -> str:
     """The network that an address counts for, /24 or /64, as a key of a pace; one for all that have no address."""
     try:
         host = ipaddress.ip_address((address or "").partition("%")[0])
@@ -79,4 +79,4 @@ def network_of(address: str | None) -> str:
         return UNKNOWN
     if isinstance(host, ipaddress.IPv6Address) and host.ipv4_mapped is not None:
         host = host.ipv4_mapped
-    return str(ipaddress.ip_network((host, _PREFIXES[host.version]), strict=False))
+    return str(ipaddress.ip_network((host, _V4_PREFIX if host.version == 4 else v6_prefix), strict=False))  # IPv4

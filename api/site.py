@@ -12,16 +12,18 @@ from api.addresses import Network
 
 MESSAGE_OCTETS: Final = 25 * 1024 * 1024
 INFLOW_OCTETS: Final = 256 * 1024 * 1024
-# Room for six of the largest messages, three of them from one network.
+CALLER_OCTETS: Final = 128 * 1024 * 1024
+# Room for six of the largest messages, one and a half of them from one network.
 STRANGERS_OCTETS: Final = 160 * 1024 * 1024
-NETWORK_OCTETS: Final = 80 * 1024 * 1024
+NETWORK_OCTETS: Final = 40 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """`public_url` has no slash at its end; `message_octets` bounds a decoded message; silences and durations are in seconds.
 
-    `inflow_octets` bounds the bodies that are held at a time for callers with a key, `strangers_octets` those for all
+    `inflow_octets` bounds the bodies that are held at a time for callers with a key, `caller_octets` those for one key,
+    `strangers_octets` those for all
     others and `network_octets` those for one network of them; `rate_limit` the requests of a key a minute, 0 is no limit.
     """
 
@@ -29,6 +31,7 @@ class Site:
     titles: Mapping[str, str] = field(default_factory=dict)
     message_octets: int = MESSAGE_OCTETS
     inflow_octets: int = INFLOW_OCTETS
+    caller_octets: int = CALLER_OCTETS
     strangers_octets: int = STRANGERS_OCTETS
     network_octets: int = NETWORK_OCTETS
     rate_limit: int = 0

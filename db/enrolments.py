@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Column, ColumnElement, Index, Table, and_, delete, func, select, update
+from sqlalchemy import Column, ColumnElement, Index, Table, and_, delete, select, update
 
 from db.columns import METADATA, Line, UtcDateTime, rule
 from db.engine import Read, Write
@@ -76,11 +76,10 @@ def session_of(read: Read, browser_sha256: str, *, now: datetime) -> EnrolmentRo
     return read.one(last, EnrolmentRow)
 
 
-def count_since(read: Read, mailbox: Mailbox, *, since: datetime) -> int:
-    """How many links were made after that time for a mailbox and all of its details."""
-    counted = select(func.count()).where(_E.mailbox_key == mailbox.key_without_detail, _E.created_at > since)
-    (number,) = read.values(counted)
-    return int(number)
+def mailboxes_since(read: Read, mailbox: Mailbox, *, since: datetime, limit: int) -> list[Mailbox]:
+    """For which mailboxes links were made after that time: this one and all others of the same person, newest first."""
+    same = select(_E.mailbox).where(_E.mailbox_key == mailbox.key_without_detail, _E.created_at > since)
+    return [Mailbox.parse(text) for text in read.values(same.order_by(_E.created_at.desc()).limit(limit))]
 
 
 def use(write: Write, token_sha256: str, *, browser_sha256: str, now: datetime, session_until: datetime) -> bool:

@@ -24,6 +24,7 @@ MAX_CHARACTERS: Final = 1024
 _ATEXT: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff-]"
 _DOT_STRING: Final = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
 _QUOTED: Final = re.compile(r'"((?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*)"')
+_PAIR: Final = re.compile(r"\\(.)")
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
@@ -74,8 +75,10 @@ class Mailbox:
     @property
     def key_without_detail(self) -> str:
         """The key of the mailbox that this one is a detail of (RFC 5233): alice+list@ and alice@ are read by one person."""
-        local, _, _ = self.local.partition("+")
-        return Mailbox(local or self.local, self.domain).key
+        is_quoted = self.local.startswith('"')
+        local = _PAIR.sub(r"\1", self.local[1:-1]) if is_quoted else self.local
+        before, _, _ = local.partition("+")
+        return Mailbox(before.strip() or local, self.domain).key
 
     @property
     def unicode(self) -> str:

@@ -198,7 +198,8 @@ def _page(context: Context, session: Session, *, status: str | None, limit: int)
 
 def _refuse_more(context: Context, session: Session) -> None:
     """Nobody needs so many; who has them in a hurry fills the register, and the list in which they are ended."""
-    if len(_page(context, session, status="active", limit=ACTIVE_AT_MOST)) >= ACTIVE_AT_MOST:
+    active = _page(context, session, status="active", limit=ACTIVE_SHOWN)
+    if sum(one.proof == "link" for one in active) >= ACTIVE_AT_MOST:
         raise TooManyCertificates(f"{session.mailbox} has {ACTIVE_AT_MOST} certificates that are valid now")
 
 
@@ -277,7 +278,16 @@ def _once(text: str) -> str:
 
 
 def _is_enough(read: Read, mailbox: Mailbox, *, now: datetime) -> bool:
-    return enrolments.count_since(read, mailbox, since=now - LETTERS_WITHIN) >= LETTERS
+    """Three letters for each mailbox without detail, and three for all details of one together.
+
+    Apart, because a link for a detail is of no use to the person who is to end what was issued for the mailbox itself.
+    """
+    recent = enrolments.mailboxes_since(read, mailbox, since=now - LETTERS_WITHIN, limit=2 * LETTERS)
+    return sum(_has_detail(one) == _has_detail(mailbox) for one in recent) >= LETTERS
+
+
+def _has_detail(mailbox: Mailbox) -> bool:
+    return mailbox.key != mailbox.key_without_detail
 
 
 def _as_certified(read: Read, mailbox: Mailbox) -> Mailbox:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -13,6 +14,7 @@ from smime import canonical, transfer
 from smime.cms.ciphers import ContentCipher
 from smime.cms.enveloped import seal_content
 from smime.cms.key_transport import KeyTransport
+from smime.entity import Field
 from smime.errors import FieldMalformed, MessageMalformed
 from smime.headers import read_mailboxes
 from smime.message import Message
@@ -25,6 +27,11 @@ _TELLING: Final = (
     *("bcc", "resent-bcc", "x-bcc", "apparently-to", "delivered-to", "envelope-to", "x-envelope-to"),
     *("x-delivered-to", "x-original-to", "x-rcpt-to", "x-failed-recipients"),
 )
+# What the sender shows to everybody, whoever stands in it.
+_SHOWN: Final = frozenset({"from", "sender", "reply-to", "to", "cc"})
+# Words around an @, and what of them stands behind a character that parts words outside of addresses.
+_ADDRESS: Final = re.compile(r"[^\s<>,;:\"()\[\]]+@[^\s<>,;:\"()\[\]]+")
+_AFTER: Final = re.compile(r"(?<=[=/|'`&?])(?=([^=/|'`&?]+@.+))")
 # A DKIM signature is stale, since the body changes.
 _DROPPED: Final[Mapping[str, str]] = MappingProxyType(
     {**dict.fromkeys(_TELLING, "bcc-dropped"), "dkim-signature": "dkim-dropped"}
@@ -63,12 +70,61 @@ def named_recipients(message: Message) -> NamedRecipients:
     return seen.narrowed((*visible, *blind))
 
 
-def dropped_fields(message: Message) -> tuple[str, ...]:
-    """Slugs of what a sealed message leaves out of the header."""
-    slugs = [_DROPPED[one.name] for one in message.fields if one.name in _DROPPED]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A message ready to be sealed, to these and to those: its header as everybody sees it, and its plaintext.
+
+    `changes` are slugs of what the header leaves out.
+    """
+
+    header: bytes = field(repr=False)
+    plaintext: bytes = field(repr=False)
+    changes: tuple[str, ...]
+
+
+def prepare(message: Message, *, blind: Iterable[Mailbox] = ()) -> Letter:
+    """The message with its Content fields and body as plaintext, everything with CRLF; the body is left as it was given.
+
+    The other header fields stay as they are and in their order, without those that tell who else gets it, as Bcc does:
+    by their name, or because a mailbox of `blind` stands in them. From, To and the like are what the sender shows.
+    """
+    forms = {form for mailbox in blind for form in (mailbox.key, mailbox.unicode.lower())}
+    reasons = [(one, _reason(one, forms)) for one in canonical.outer_fields(message.root)]
+    lines = [whole(one) for one, reason in reasons if reason is None]
+    if not message.root.get("mime-version"):
+        lines.append(b"MIME-Version: 1.0\r\n")
+    slugs = [reason for _, reason in reasons if reason is not None]
     if message.root.get("content-length"):  # an mbox's count of the old body
         slugs.append("content-length-dropped")
-    return tuple(dict.fromkeys(slugs))
+    return Letter(header=b"".join(lines), plaintext=write_plaintext(message.root), changes=tuple(dict.fromkeys(slugs)))
+
+
+def _reason(one: Field, blind: Collection[str]) -> str | None:
+    """The slug under which a field is left out."""
+    if one.name in _DROPPED:
+        return _DROPPED[one.name]
+    if not blind or one.name in _SHOWN:
+        return None
+    text = one.raw.decode("utf-8", "replace").lower()
+    found = {piece for word in _ADDRESS.findall(text) for piece in (word, *_AFTER.findall(word))}
+    found |= {piece.strip(".'") for piece in found}
+    return "bcc-dropped" if found & set(blind) else None
+
+
+def seal(
+    letter: Letter,
+    *,
+    certificates: Sequence[Certificate],
+    cipher: ContentCipher = ContentCipher.AES256_CBC,
+    transport: KeyTransport = KeyTransport.PKCS1,
+) -> bytes:
+    """The letter sealed to these certificates.
+
+    RecipientsMissing without certificates, TooManyRecipients for more than 1,000.
+    """
+    sealed = seal_content(letter.plaintext, certificates=certificates, cipher=cipher, transport=transport)
+    kind = b"authEnveloped-data" if cipher.is_authenticated else b"enveloped-data"
+    return b"".join([letter.header, *_wrapped(sealed, kind)])
 
 
 def seal_message(
@@ -78,18 +134,8 @@ def seal_message(
     cipher: ContentCipher = ContentCipher.AES256_CBC,
     transport: KeyTransport = KeyTransport.PKCS1,
 ) -> bytes:
-    """The message with its Content fields and its body sealed to these certificates, everything with CRLF.
-
-    The body is left as it was given; the other header fields stay as they are and in their order, without those
-    that tell who else gets it, as Bcc does.
-    RecipientsMissing without certificates, TooManyRecipients for more than 1,000.
-    """
-    sealed = seal_content(write_plaintext(message.root), certificates=certificates, cipher=cipher, transport=transport)
-    kind = b"authEnveloped-data" if cipher.is_authenticated else b"enveloped-data"
-    lines = [whole(one) for one in canonical.outer_fields(message.root) if one.name not in _DROPPED]
-    if not message.root.get("mime-version"):
-        lines.append(b"MIME-Version: 1.0\r\n")
-    return b"".join([*lines, *_wrapped(sealed, kind)])
+    """A message without blind recipients, prepared and sealed."""
+    return seal(prepare(message), certificates=certificates, cipher=cipher, transport=transport)
 
 
 def _wrapped(sealed: bytes, kind: bytes) -> Iterator[bytes]:

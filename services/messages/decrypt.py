@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
 from db import certificates, private_keys
 from db.audit import AuditRow
@@ -78,11 +78,24 @@ class _Case:
     kept: tuple[_Kept, ...]
 
 
-async def decrypt(context: Context, principal: Principal, *, data: bytes, identity: Mailbox | None = None) -> Decrypted:
+class Failures(Protocol):
+    """How often each of our keys has failed to open something for this caller lately."""
+
+    def ask(self, key_ids: Sequence[str]) -> None:
+        """Refuse if that was too often for one of these."""
+
+    def count(self, key_ids: Sequence[str]) -> None:
+        """Count a failure of each."""
+
+
+async def decrypt(
+    context: Context, principal: Principal, *, data: bytes, failures: Failures, identity: Mailbox | None = None
+) -> Decrypted:
     """Open a message and answer once its record is durable, whether it opens or not.
 
     Keys are kept to open old mail: those of certificates that ended, and of identities that are paused or revoked,
-    open it as well. NoKeyForMessage where none of the caller's mailboxes is among the recipients.
+    open it as well. `failures` is asked before anything is opened: a refusal that only those get that fail would tell
+    them from the others. NoKeyForMessage where none of the caller's mailboxes is among the recipients.
 
     (1) may the caller decrypt at all, and in this mailbox's name?
     (2) find what is sealed, and our keys among its recipients
@@ -96,6 +109,8 @@ async def decrypt(context: Context, principal: Principal, *, data: bytes, identi
         case = _find(context, principal, sealed, identity)  # (2)
     else:
         case = await asyncio.to_thread(_find, context, principal, sealed, identity)
+    key_ids = [one.key.id for one in case.kept]
+    failures.ask(key_ids)
     try:
         if is_small and all(one.key.kind.startswith(_EC) for one in case.kept):
             found = _open(context, principal, data, case)  # (3)
@@ -103,7 +118,10 @@ async def decrypt(context: Context, principal: Principal, *, data: bytes, identi
             found = await asyncio.to_thread(_open, context, principal, data, case)
     except DecryptionFailed:
         tried = case.kept[0].row
-        await _record(context, _entry(context, principal, data, case, tried, action="message.decryption_failed"))  # (4)
+        serials = " ".join(one.row.serial for one in case.kept)
+        entry = _entry(context, principal, data, case, tried, action="message.decryption_failed", tried=serials)
+        await _record(context, entry)  # (4)
+        failures.count(key_ids)
         raise DecryptionFailed from None
     await _record(context, found[1])
     return found[0]

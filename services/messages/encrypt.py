@@ -22,7 +22,7 @@ from smime.cms.ciphers import ContentCipher
 from smime.cms.errors import RecipientsMissing, TooManyRecipients
 from smime.cms.key_transport import KeyTransport
 from smime.cms.recipients import MAX_RECIPIENTS
-from smime.encrypt import NamedRecipients, dropped_fields, named_recipients, seal_message
+from smime.encrypt import Letter, NamedRecipients, named_recipients, prepare, seal
 from smime.message import Message, read_message
 from smime.recipient import Recipient
 
@@ -105,6 +105,7 @@ class _Asked:
 
     message: Message
     named: NamedRecipients
+    blind: tuple[Mailbox, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,7 @@ class _Plan:
 
     message: Message
     groups: tuple[tuple[Recipient, ...], ...]
+    blind: tuple[Mailbox, ...]
     skipped: tuple[str, ...]
     certificates: int
 
@@ -182,14 +184,14 @@ def _algorithms(wish: Wish) -> Algorithms:
 # --- who gets what ----------------------------------------------------------------------------------------------------
 def _read(context: Context, data: bytes, wish: Wish) -> _Asked:
     message = read_message(data, limit=context.settings.message_limit)
-    named = named_recipients(message)
-    if wish.to is not None:
-        named = named.narrowed(wish.to)
+    written = named_recipients(message)
+    named = written if wish.to is None else written.narrowed(wish.to)
     if not named.all:
         raise RecipientsMissing("the message names no recipient")
     if len(named.all) > MAX_RECIPIENTS:
         raise TooManyRecipients(f"more than {MAX_RECIPIENTS} recipients")
-    return _Asked(message=message, named=named)
+    # Whoever stands in Bcc stays hidden, also from a call that is for others.
+    return _Asked(message=message, named=named, blind=(*written.blind, *named.blind))
 
 
 def _plan(context: Context, asked: _Asked, wish: Wish) -> _Plan:
@@ -204,7 +206,7 @@ def _plan(context: Context, asked: _Asked, wish: Wish) -> _Plan:
     if wish.only_one and len(groups) > 1:
         raise SeveralMessages(f"blind recipients get messages of their own: it would be {len(groups)}")
     skipped = tuple(map(str, missing))
-    return _Plan(message=asked.message, groups=groups, skipped=skipped, certificates=sum(counts))
+    return _Plan(message=asked.message, groups=groups, blind=asked.blind, skipped=skipped, certificates=sum(counts))
 
 
 def _groups(found: Sequence[Recipient], *, visible: int) -> tuple[tuple[Recipient, ...], ...]:
@@ -247,13 +249,14 @@ def _seal(
     message, signature = plan.message, _Signature()
     if wish.signing is not None:
         message, signature = _signed(context, principal, message, wish.signing)
-    messages = tuple(_sealed(message, group, algorithms) for group in plan.groups)
+    prepared = prepare(message, blind=plan.blind)
+    messages = tuple(_sealed(prepared, group, algorithms) for group in plan.groups)
     entry = _entry(context, principal, plan, messages=messages, algorithms=algorithms)
     made = Encrypted(
         messages=messages,
         skipped=plan.skipped,
         record=entry.id,
-        changes=tuple(dict.fromkeys((*signature.changes, *dropped_fields(message)))),
+        changes=tuple(dict.fromkeys((*signature.changes, *prepared.changes))),
         identity=signature.identity,
         serial=signature.serial,
     )
@@ -266,9 +269,9 @@ def _signed(context: Context, principal: Principal, message: Message, wish: sign
     return read_message(signed.data, limit=len(signed.data)), signature
 
 
-def _sealed(message: Message, group: Sequence[Recipient], algorithms: Algorithms) -> Sealed:
-    data = seal_message(
-        message,
+def _sealed(letter: Letter, group: Sequence[Recipient], algorithms: Algorithms) -> Sealed:
+    data = seal(
+        letter,
         certificates=_certificates(group),
         cipher=algorithms.cipher,
         transport=algorithms.transport,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 _WIDTH: Final = 72
+# Characters of a key's name.
+_NAME: Final = 60
 _MONTHS: Final = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -123,10 +126,14 @@ def _way_to_end(campus: Campus, issued: Issued) -> tuple[str, ...]:
 def _proof(issued: Issued) -> str:
     if issued.proof == "api_client":
         # Whatever the name says, it ends where its quotes end.
-        name = issued.by.replace('"', "'")
+        name = "".join("'" if _is_quote(one) else one for one in issued.by[:_NAME])
         by = f' that uses the key named "{name}"' if name else ""
         return f"It was asked for by a department or program of the campus{by}."
     return _PROOFS.get(issued.proof, "It was asked for at the campus.")
+
+
+def _is_quote(character: str) -> bool:
+    return character in '"\uff02' or unicodedata.category(character) in {"Pi", "Pf"}
 
 
 def _letter(campus: Campus, subject: str, *paragraphs: str, help_is: str = "You find help here") -> Text:

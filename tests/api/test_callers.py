@@ -11,7 +11,7 @@ import pytest
 
 from api import callers
 from api.app import create_app
-from api.callers import AT_A_TIME, FAILURES, Gate, note_failed_decryption, refuse_after_failed_decryptions
+from api.callers import AT_A_TIME, FAILURES, Gate, failed_decryptions
 from api.errors import TooManyRequests
 from api.inflow import LIGHT
 from api.site import STRANGERS_OCTETS
@@ -181,12 +181,15 @@ def test_wrong_credentials_of_one_network_do_not_count_for_another() -> None:
 
 
 # --- failed decryptions ------------------------------------------------------------------------------------------------
-def test_failed_decryptions_of_a_key_are_429_after_60() -> None:
+def test_failed_decryptions_by_a_private_key_are_429_after_60_and_by_others_pass() -> None:
     request: Any = SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(gate=Gate(rate_limit=0))))
+    failures = failed_decryptions(request, caller("a", "admin"))
     for _ in range(FAILURES):
-        refuse_after_failed_decryptions(request, caller("a", "admin"))
-        note_failed_decryption(request, caller("a", "admin"))
-    with pytest.raises(TooManyRequests):
-        refuse_after_failed_decryptions(request, caller("a", "admin"))
-    refuse_after_failed_decryptions(request, caller("b"))
+        failures.ask(["registry", "press"])
+        failures.count(["registry"])
+    for tried in (["registry"], ["press", "registry"]):
+        with pytest.raises(TooManyRequests):
+            failures.ask(tried)
+    failures.ask(["press"])
+    failed_decryptions(request, caller("b")).ask(["registry"])
     assert callers.gate_of(request) is request.app.state.gate

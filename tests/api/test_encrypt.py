@@ -164,7 +164,7 @@ def test_answers_take_room_like_bodies(door: Door) -> None:
     """A few octets sealed a thousand times over would fill the memory past all bounds on what comes in."""
     for mailbox in (ALICE, BOB, CAROL):
         reader(door, mailbox)
-    basin: Basin = door.client.app._admitted.basin  # type: ignore[attr-defined]  # the envelope
+    basin: Basin = door.client.app._callers.all  # type: ignore[attr-defined]  # the envelope
     message = letter(door, more=f"\r\nBcc: {BOB}, {CAROL}") + b"one line more\r\n" * 40_000
     basin.held = (others := INFLOW_OCTETS - len(message))
     before = door.rows()
@@ -173,6 +173,16 @@ def test_answers_take_room_like_bodies(door: Door) -> None:
     basin.held = 0
     sealed(door, message, headers=JSON)
     assert basin.held == 0
+
+
+@pytest.mark.parametrize(
+    "items", ["[]," * 20_000, '{"a":1},' * 20_000, "1," * 20_000], ids=["lists", "objects", "numbers"]
+)
+def test_json_of_very_many_items_is_refused_before_it_is_read(door: Door, items: str) -> None:
+    body = f'{{"message": "QQ==", "to": [{items}1]}}'
+    answer = door.post("/v1/encrypt", content=body, headers={"Content-Type": "application/json"})
+    refused(answer, "body_too_large", 413)
+    assert "items" in answer.json()["detail"]
 
 
 def test_thousand_long_addresses(door: Door) -> None:

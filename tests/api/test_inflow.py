@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from api.errors import BodyTooLarge, RequestMalformed, RequestTimeout
-from api.inflow import LIGHT, SMALL, STRANGERS_LIGHT, Basin, Inflow, Strangers, Terms
+from api.inflow import LIGHT, SMALL, STRANGERS_LIGHT, Basin, Inflow, Shares, Terms
 from services.errors import Overloaded
 from tests.api.made_up import KEY, SITE, Client, application, problem
 
@@ -32,7 +32,7 @@ def messages(*chunks: bytes, end: bool = True) -> Callable[[], Awaitable[Message
 
 def coming(receive: Callable[[], Awaitable[Message]], *, stranger: Terms, admitted: Terms, **headers: str) -> Inflow:
     named = Headers({name.replace("_", "-"): value for name, value in headers.items()})
-    return Inflow(receive, headers=named, stranger=stranger, admitted=admitted)
+    return Inflow(receive, headers=named, stranger=stranger, admitted=lambda _: admitted)
 
 
 def terms(basin: Basin | None = None, *, duration: float = 5, in_advance: bool = True) -> Terms:
@@ -44,7 +44,7 @@ def inflow(
 ) -> Inflow:
     """The body of a caller with a key."""
     made = coming(receive, stranger=terms(duration=0), admitted=terms(basin, duration=duration), **headers)
-    made.admit()
+    made.admit("a key")
     return made
 
 
@@ -248,7 +248,7 @@ class Crowd:
             strangers_duration=9.0,
         )
         self.app = application(site=site)
-        self.basin: Basin = self.app._admitted.basin  # type: ignore[attr-defined]  # what all its requests share
+        self.basin: Basin = self.app._callers.all  # type: ignore[attr-defined]  # what all its requests share
         self.strangers: Basin = self.app._strangers.all  # type: ignore[attr-defined]  # the same for strangers
 
     async def post(
@@ -372,7 +372,7 @@ def test_what_was_held_as_a_stranger_is_given_back_on_admission() -> None:
         )
         body.allow(LIGHT)
         await body.receive()
-        body.admit()
+        body.admit("a key")
         await body.receive()
         assert (theirs.held, ours.held) == (0, 2 * SMALL)
 
@@ -381,7 +381,7 @@ def test_what_was_held_as_a_stranger_is_given_back_on_admission() -> None:
 
 def test_small_body_of_a_stranger_passes_however_full_it_is() -> None:
     async def run() -> None:
-        strangers = Strangers(LIGHT, of_a_network=LIGHT)
+        strangers = Shares(LIGHT, share=LIGHT, light=STRANGERS_LIGHT)
         basin = strangers.basin_of("a")
         strangers.basin_of("b").fill(9 * LIGHT, more_than=0)
         small = strange(messages(b"x" * STRANGERS_LIGHT), basin=basin, transfer_encoding="chunked")
@@ -395,7 +395,7 @@ def test_small_body_of_a_stranger_passes_however_full_it_is() -> None:
 
 
 def test_network_of_strangers_has_its_share_and_what_it_lacks_is_held_nowhere() -> None:
-    strangers = Strangers(4 * LIGHT, of_a_network=2 * LIGHT)
+    strangers = Shares(4 * LIGHT, share=2 * LIGHT, light=STRANGERS_LIGHT)
     one, other = strangers.basin_of("a"), strangers.basin_of("b")
     assert strangers.basin_of("a") is one
     one.fill(LIGHT, more_than=0)
@@ -454,5 +454,31 @@ def test_strangers_who_declare_much_and_send_nothing_take_nothing() -> None:
         assert (await crowd.post(b"x" * (2 * LIGHT))).status_code == 200
         go_on.set()
         await asyncio.gather(*stalled)
+
+    asyncio.run(run())
+
+
+def test_key_has_its_share_and_leaves_the_rest_to_others() -> None:
+    shares = Shares(4 * LIGHT, share=2 * LIGHT)
+    one, other = shares.basin_of("one"), shares.basin_of("other")
+    one.fill(LIGHT, more_than=0)
+    with pytest.raises(Overloaded):
+        one.fill(LIGHT + 1, more_than=0)
+    other.fill(2 * LIGHT, more_than=0)
+    assert shares.all.held == 3 * LIGHT
+
+
+def test_json_beyond_ascii_takes_the_room_that_its_text_takes() -> None:
+    async def run() -> None:
+        basin = Basin(LIGHT)
+        body = inflow(
+            messages(b"{", "\U0001f4e8".encode()), basin=basin, content_length="5", content_type="application/json"
+        )
+        await body.receive()
+        assert basin.held == 10
+        await body.receive()
+        assert basin.held == 25
+        body.release()
+        assert basin.held == 0
 
     asyncio.run(run())

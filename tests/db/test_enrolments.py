@@ -142,7 +142,7 @@ def test_links_are_counted_by_mailbox_whatever_its_spelling(database: Database) 
     insert(database, enrolment(), enrolment(mailbox="alice@campus.example"), enrolment(mailbox="bob@campus.example"))
     with database.read() as read:
         counted = {
-            (text, hours): enrolments.count_since(read, Mailbox.parse(text), since=NOW - hours * HOUR)
+            (text, hours): len(enrolments.mailboxes_since(read, Mailbox.parse(text), since=NOW - hours * HOUR, limit=9))
             for text in ("alice@campus.example", "alice+x@campus.example", "carol@campus.example")
             for hours in (1, 0)
         }

@@ -7,7 +7,7 @@ from formats.mailbox import Mailbox
 from smime.cms.ciphers import ContentCipher
 from smime.cms.errors import RecipientsMissing
 from smime.cms.key_transport import KeyTransport
-from smime.encrypt import NamedRecipients, dropped_fields, named_recipients, seal_message
+from smime.encrypt import NamedRecipients, named_recipients, prepare, seal_message
 from smime.errors import FieldMalformed, MessageMalformed
 from smime.message import Message, read_message
 from tests.smime.campus import Authority, OpenSsl, Person, pem_key, person
@@ -110,8 +110,8 @@ def test_other_fields_stay_in_their_order_and_blind_ones_go(alice: Person) -> No
     assert b"X-B: 2\r\n folded\r\n" in sealed
     assert b"c@x.example" not in sealed
     assert b"d@x.example" not in sealed
-    assert dropped_fields(message) == ("bcc-dropped", "dkim-dropped", "content-length-dropped")
-    assert dropped_fields(letter()) == ()
+    assert prepare(message).changes == ("bcc-dropped", "dkim-dropped", "content-length-dropped")
+    assert prepare(letter()).changes == ()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_other_fields_stay_in_their_order_and_blind_ones_go(alice: Person) -> No
 def test_fields_that_tell_who_else_gets_it_are_left_out(alice: Person, field: str) -> None:
     message = letter(f"{field}: c@x.example\r\n")
     assert b"c@x.example" not in seal_message(message, certificates=[alice.certificate])
-    assert dropped_fields(message) == ("bcc-dropped",)
+    assert prepare(message).changes == ("bcc-dropped",)
 
 
 def test_there_is_one_mime_version(alice: Person) -> None:
@@ -143,3 +143,29 @@ def test_no_two_are_alike(alice: Person) -> None:
 def test_sealed_to_nobody_is_refused() -> None:
     with pytest.raises(RecipientsMissing):
         seal_message(letter(), certificates=[])
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "Received: from a by b for <Bob@X.example>; Tue, 24 Nov 2026 10:00:00 +0000",
+        "Original-Recipient: rfc822;bob@x.example",
+        "X-Forwarded-To: c@x.example,\r\n bob@x.example",
+        "X-Any: to=bob@x.example.",
+        "X-Ulabel: someone@b\u00fccher.example",
+        'Resent-To: "B" (note) <bob@x.example>',
+    ],
+)
+def test_field_in_which_a_blind_mailbox_stands_is_left_out(field: str) -> None:
+    blind = [Mailbox.parse(text) for text in ("bob@x.example", "someone@xn--bcher-kva.example")]
+    message = letter(f"To: alice@x.example\r\n{field}\r\nX-Other: bobby@x.example, bob@x.example.org\r\n")
+    prepared = prepare(message, blind=blind)
+    assert prepared.changes == ("bcc-dropped",)
+    assert field.split(":", maxsplit=1)[0].encode() not in prepared.header
+    assert b"X-Other: bobby@x.example" in prepared.header
+    assert prepare(message).changes == ()
+
+
+def test_what_the_sender_shows_is_left_whoever_stands_in_it() -> None:
+    message = letter("To: bob@x.example\r\nReply-To: bob@x.example\r\n")
+    assert prepare(message, blind=[Mailbox.parse("bob@x.example")]).changes == ()

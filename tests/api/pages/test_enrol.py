@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from formats.mailbox import Mailbox
 from tests.api.made_up import SITE
 from tests.api.pages.browser import Browser, heading
 from tests.api.pages.desk import TOKEN, FakeDesk, application
@@ -159,6 +160,19 @@ def test_opening_replaces_the_secret(browser: Browser, desk: FakeDesk) -> None:
     assert before.startswith("__Host-mailseal=")
     assert after.startswith("__Host-mailseal=")
     assert before != after
+
+
+@pytest.mark.parametrize("planted", ["\xa0__Host-mailseal", "\x85__Host-mailseal", "__Host-mailseal"])
+def test_cookie_of_another_host_does_not_hide_ours(browser: Browser, desk: FakeDesk, planted: str) -> None:
+    browser.get(LINK)
+    browser.post(f"{LINK}/open")
+    (ours,) = desk.opened
+    desk.opened["A" * 22] = replace(desk.opened[ours], mailbox=Mailbox.parse("eve@campus.example"))
+    browser.cookies.clear()
+    header = f"__Host-mailseal={ours}; {planted}={'A' * 22}".encode("latin-1")
+    page = browser.call("GET", "/mine", headers={"cookie": header})
+    assert "eve@" not in page.text
+    assert ("alice@" in page.text) == (planted != "__Host-mailseal")
 
 
 @pytest.mark.parametrize("cookie", ["x", "A" * 21, "A" * 23, "A" * 21 + "+", "A" * 3000])

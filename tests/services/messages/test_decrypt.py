@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from formats.errors import Refusal
 from formats.mailbox import Mailbox
 from services import audit, identities
 from services.access import Principal
-from services.errors import MailboxNotAllowed, ScopeMissing
+from services.errors import MailboxNotAllowed, Overloaded, ScopeMissing
 from services.messages import encrypt as sealing
 from services.messages import sign
 from services.messages.decrypt import Decrypted, decrypt
@@ -30,8 +31,8 @@ from tests.campus import Campus
 from tests.interop.wrapping import ENTITY, sealed_mail, signed_mail
 from tests.mails import BODIES, mail
 from tests.openssl import openssl
-from tests.sealed import FAILURES, STRANGER, imposter, naming, sealed_to, stranger, with_old_cipher
-from tests.services.deeds import NOTICES, add_identity, entries
+from tests.sealed import FAILURES, STRANGER, imposter, naming, sealed_to, stranger, with_bad_tag, with_old_cipher
+from tests.services.deeds import NOTICES, add_identity, entries, row_of
 
 DESK = Mailbox.parse("desk@campus.example")
 TEXT = ENTITY.partition(b"\r\n\r\n")[2]
@@ -43,8 +44,34 @@ def notices(campus: Campus) -> Certificate:
     return add_identity(campus).encryption_certificate
 
 
-def opened(campus: Campus, data: bytes, *, by: Principal | None = None, identity: Mailbox | None = None) -> Decrypted:
-    return asyncio.run(decrypt(campus.context, by or campus.admin, data=data, identity=identity))
+class Counted:
+    """Counts what failed by which key, and refuses when it is told to."""
+
+    def __init__(self, *, refuses: bool = False) -> None:
+        self.asked: list[str] = []
+        self.failed: list[str] = []
+        self.refuses = refuses
+
+    def ask(self, key_ids: Sequence[str]) -> None:
+        self.asked += key_ids
+        if self.refuses:
+            raise Overloaded("too many failures")
+
+    def count(self, key_ids: Sequence[str]) -> None:
+        self.failed += key_ids
+
+
+def opened(
+    campus: Campus,
+    data: bytes,
+    *,
+    by: Principal | None = None,
+    identity: Mailbox | None = None,
+    failures: Counted | None = None,
+) -> Decrypted:
+    return asyncio.run(
+        decrypt(campus.context, by or campus.admin, data=data, identity=identity, failures=failures or Counted())
+    )
 
 
 def refused(campus: Campus, kind: type[Refusal], data: bytes, **more: object) -> Refusal:
@@ -330,3 +357,32 @@ def test_record_names_the_certificate_whose_key_opened_it(campus: Campus, notice
     data = sealed_mail(both, sender=STRANGER, kind="authEnveloped-data")
     entry = audit.show(campus.context, campus.admin, entry_id=opened(campus, data).record)
     assert (entry.object_id, entry.mailbox) == (str(notices.serial), str(NOTICES))
+
+
+def test_failures_are_counted_by_private_key_and_asked_before_anything_is_opened(
+    campus: Campus, notices: Certificate
+) -> None:
+    desk = add_identity(campus, DESK).encryption_certificate
+    key_id = row_of(campus, str(notices.serial)).key_id
+    counted = Counted()
+    opened(campus, sealed_to(notices), failures=counted)
+    assert (counted.asked, counted.failed) == ([key_id], [])
+    with pytest.raises(DecryptionFailed):
+        opened(campus, with_bad_tag(notices), failures=counted)
+    assert (counted.asked, counted.failed) == ([key_id] * 2, [key_id])
+    refused(campus, Overloaded, sealed_to(desk), failures=Counted(refuses=True))
+
+
+def test_record_of_a_failure_names_all_that_were_tried(campus: Campus, notices: Certificate) -> None:
+    desk = add_identity(campus, DESK).encryption_certificate
+    both = seal_content(ENTITY, certificates=[imposter(desk), imposter(notices)], cipher=ContentCipher.AES256_GCM)
+    with pytest.raises(DecryptionFailed):
+        opened(campus, sealed_mail(both, sender=STRANGER, kind="authEnveloped-data"))
+    (entry,) = audit.page(
+        campus.context,
+        campus.admin,
+        narrowed=audit.Filter(action="message.decryption_failed"),
+        before_id=None,
+        limit=9,
+    )
+    assert entry.details["tried"] == f"{desk.serial} {notices.serial}"
