@@ -10,11 +10,12 @@ from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from db import api_keys, certificates, crls, jobs, outbox
 from db.api_keys import ApiKeyRow
 from formats.errors import Refusal
-from services import founding, start
+from services import founding, setting_values, start
 from services.context import Context
 from services.jobs import timetable
 from services.settings import Settings
@@ -26,8 +27,6 @@ AUTHORITY_LEFT: Final = timedelta(days=365)
 ADMIN_KEY_LEFT: Final = timedelta(days=14)
 FREE_OCTETS: Final = 512 * 1024 * 1024
 KEYS: Final = 10_000
-# What no mail program outside this machine or this example can reach.
-_NOWHERE: Final = (".example", ".test", ".invalid", "localhost", "127.0.0.1")
 
 
 class Severity(StrEnum):
@@ -181,10 +180,10 @@ def _addresses(context: Context) -> Iterator[Finding]:
     campus = context.issuers.campus
     if campus.demo:
         yield _warning("addresses", "this is a demo, whose root nobody should trust", hint="see README: a real campus")
-    elif any(mark in campus.status_url for mark in _NOWHERE):
+    elif why := _unreachable(campus.status_url):
         yield _warning(
             "addresses",
-            f"certificates send mail programs to {campus.status_url}, which only this machine can reach",
+            f"certificates send mail programs to {campus.status_url}, {why}",
             hint="the status URL is permanent: make the CA with one that the world can reach",
         )
     if context.settings.help_email is None and context.settings.help_url is None:
@@ -216,6 +215,16 @@ CHECKS: Final[dict[str, Check]] = {
 def _end(row: ApiKeyRow, *, far: datetime) -> datetime:
     """When a key ends; one that never does ends far away."""
     return min(row.expires_at or far, row.ended_at or far)
+
+
+def _unreachable(url: str) -> str | None:
+    """Why no mail program elsewhere can reach this address; None if nothing is known against it."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if setting_values.is_loopback(host):
+        return "which only this machine can reach"
+    if setting_values.is_nobodys(host):
+        return "a name that is set aside for examples and tests, which nobody can have"
+    return None
 
 
 def _existing(folder: Path) -> Path:

@@ -19,8 +19,10 @@ def found(campus: Campus, about: str) -> list[Finding]:
     return list(doctor.CHECKS[about](campus.context))
 
 
-def as_production(campus: Campus) -> Campus:
-    issuers = replace(campus.context.issuers, campus=replace(campus.context.issuers.campus, demo=False))
+def as_production(campus: Campus, *, status_url: str | None = None) -> Campus:
+    ours = campus.context.issuers.campus
+    ours = replace(ours, demo=False, status_url=status_url or ours.status_url)
+    issuers = replace(campus.context.issuers, campus=ours)
     return replace(campus, context=replace(campus.context, issuers=issuers))
 
 
@@ -74,6 +76,36 @@ def test_admin_keys_that_end_soon_are_told(campus: Campus) -> None:
 def test_addresses_that_nobody_can_reach_are_told(campus: Campus) -> None:
     assert "demo" in found(campus, "addresses")[0].detail
     assert campus.context.issuers.campus.status_url in found(as_production(campus), "addresses")[0].detail
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://localhost:8000", "only this machine"),
+        ("http://127.0.0.2", "only this machine"),
+        ("http://[::1]:8000", "only this machine"),
+        ("http://pki.campus.example", "nobody can have"),
+        ("http://pki.campus.test./status", "nobody can have"),
+    ],
+)
+def test_a_status_address_without_a_way_to_it_is_told_with_why(campus: Campus, url: str, why: str) -> None:
+    told = found(as_production(campus, status_url=url), "addresses")[0].detail
+    assert url in told
+    assert why in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://pki.testing.edu",
+        "http://pki.test.edu",
+        "http://pki.examples.edu/.example/",
+        "http://localhost.campus.edu",
+        "http://127.0.0.1.campus.edu",
+    ],
+)
+def test_a_name_that_only_looks_like_a_reserved_one_is_good(campus: Campus, url: str) -> None:
+    assert not [one for one in found(as_production(campus, status_url=url), "addresses") if url in one.detail]
 
 
 def test_an_issuing_ca_near_its_end_is_told(campus: Campus) -> None:
