@@ -36,8 +36,8 @@ _P12_WANTED: Final = "give the .p12 file as it was handed out"
 _CERTIFICATE_WANTED: Final = "give a file in PEM or DER, such as the root.pem of the service"
 _CRL_WANTED: Final = "give a file in PEM or DER, such as the service has at /crl/g1.crl"
 _CRLS_WANTED: Final = (
-    "give the CRL of each CA above the signer with --crl FILE, such as the service has at /crl/g1.crl and"
-    " /crl/root.crl; or do without by --revocation off"
+    "give the CRL of each CA above the signer with --crl FILE: those of the campus are /crl/g1.crl and /crl/root.crl"
+    " at its status address; or do without by --revocation soft"
 )
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The message; - is standard input.")]

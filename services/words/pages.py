@@ -231,7 +231,7 @@ def finding(report: Report) -> Finding:
         kind=kind,
         title=title,
         text=text,
-        reasons=tuple(reports.REASONS.get(reason, reason) for reason in report.reasons if not sealed),
+        reasons=tuple(reports.why(reason, report) or reason for reason in report.reasons if not sealed),
         covered=_COVERED[report.coverage],
     )
 

@@ -46,13 +46,24 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+_OF_AN_AUTHORITY: Final = "It is not known whether the certificate of an authority above the signer was revoked."
+
 
 def sentences(report: Report) -> list[str]:
     """The verdict and each reason as a sentence, worst first."""
     first = VERDICTS[str(report.verdict.value)]
-    reasons = [f"{REASONS.get(reason, 'There is a reason without words')} ({reason})" for reason in report.reasons]
+    reasons = [f"{why(reason, report) or 'There is a reason without words'} ({reason})" for reason in report.reasons]
     named = [] if report.verdict is not Verdict.VALID else [_signers(report)]
     return [first, *reasons, *named]
+
+
+def why(reason: str, report: Report) -> str | None:
+    """A reason of this report as a sentence, which blames the signer's certificate for nothing that is above it."""
+    if reason == "revocation_unknown":
+        seen = {finding for signer in report.signers for finding in signer.findings}
+        if "ca_revocation_unknown" in seen and "revocation_unknown" not in seen:
+            return _OF_AN_AUTHORITY
+    return REASONS.get(reason)
 
 
 def _signers(report: Report) -> str:

@@ -256,7 +256,15 @@ def test_files_are_signed_and_verified_without_server(service: Served, tmp_path:
     assert verify("signed.eml").code == 1
     unknown = verify("signed.eml")
     assert "(revocation_unknown)" in unknown.out
+    assert "whether the signer's certificate was revoked" in unknown.out
     assert "hint: give the CRL of each CA above the signer with --crl FILE" in unknown.err
+    assert "/crl/g1.crl and /crl/root.crl at its status address" in unknown.err
+    of_a_ca = verify("signed.eml", "--crl", "g1.crl")
+    assert (of_a_ca.code, of_a_ca.err) == (1, unknown.err)
+    assert "an authority above the signer was revoked. (revocation_unknown)" in of_a_ca.out
+    of_the_signer = verify("signed.eml", "--crl", "root.crl")
+    assert "whether the signer's certificate was revoked. (revocation_unknown)" in of_the_signer.out
+    assert verify("signed.eml", "--revocation", "soft").code == 0
     assert verify("signed.eml", *crls).err == ""
     assert verify("signed.eml", "--revocation", "off").code == 0
     noise = verify("signed.eml", "--crl", "mail.eml")
