@@ -13,7 +13,7 @@ import httpx
 from cli import terminal
 from cli.terminal import COULD_NOT_RUN, NO, Stop
 from services import credential, founding
-from services.settings import data_folder
+from services.settings import data_folder, local_port
 
 TIMEOUT_SECONDS: Final = 60.0
 KEY_OCTETS: Final = 4096
@@ -23,8 +23,9 @@ Query = Mapping[str, str | int | None]
 
 @contextmanager
 def connect() -> Iterator[httpx.Client]:
-    """A client of the service at MAILSEAL_URL with the key in MAILSEAL_API_KEY_FILE (the local admin key)."""
-    url = os.environ.get("MAILSEAL_URL") or f"http://localhost:{os.environ.get('MAILSEAL_PORT') or 8000}"
+    """A client of the service at MAILSEAL_URL (this machine's) with the key in MAILSEAL_API_KEY_FILE (the local admin key)."""
+    # A key of this campus must not go to whatever else listens on the usual port.
+    url = os.environ.get("MAILSEAL_URL") or f"http://localhost:{local_port(os.environ)}"
     if not url.startswith(("http://", "https://")):
         terminal.stop(
             "MAILSEAL_URL does not begin with http:// or https://", hint="write it like http://localhost:8000"

@@ -26,8 +26,8 @@ MAX_VALUE: Final = 4096
 # Names of ours that are read elsewhere, and so are neither settings of the service nor misspelt.
 READ_ELSEWHERE: Final[Mapping[str, str]] = {
     "MAILSEAL_CONFIG": "The TOML file with settings, their names in lower case; the environment wins.",
-    "MAILSEAL_URL": "Where the command line finds the service.",
-    "MAILSEAL_API_KEY_FILE": "The file with the API key that the command line uses.",
+    "MAILSEAL_URL": "Where the command line finds the service; the default is this machine, at the port of the settings.",
+    "MAILSEAL_API_KEY_FILE": "The file with the API key that the command line uses; the default is `admin.key` in the data folder.",
     "MAILSEAL_REQUIRE_ALL": "Makes the test suite fail where it would skip.",
 }
 
@@ -179,6 +179,18 @@ def load_settings(environ: Mapping[str, str], *, demo: bool) -> Settings:
 def data_folder(environ: Mapping[str, str]) -> Path:
     """The data folder alone, for who must look into it to know whether it is a demo's; judges no other setting."""
     return _judge(_read(environ))[0].data
+
+
+def local_port(environ: Mapping[str, str]) -> int:
+    """The port of this machine's service, for who calls it; SettingsWrong where it cannot be known, and no default."""
+    reading = _read(environ)
+    settings, faults = _judge(reading)
+    wrong = [error for error in reading.errors if error.startswith("MAILSEAL_CONFIG:")]
+    if "port" in faults:
+        wrong.append(f"{variable('port')}: {faults['port']}")
+    if wrong:
+        raise SettingsWrong(wrong)
+    return settings.port
 
 
 def _read(environ: Mapping[str, str]) -> _Reading:
