@@ -12,6 +12,7 @@ from urllib.parse import quote
 import typer
 
 from ca import reasons
+from ca.errors import ReasonNotAllowed
 from cli import client, init, terminal
 from services import api_keys as local_keys
 from services import start
@@ -30,8 +31,11 @@ Out = Annotated[
 ]
 Serial = Annotated[
     str,
-    # openssl prints it with colons
-    typer.Argument(help="The certificate's serial number.", callback=lambda text: text.replace(":", "")),
+    # openssl prints it with colons, and pages show it in groups of capitals
+    typer.Argument(
+        help="The certificate's serial number.",
+        callback=lambda text: "".join(text.replace(":", " ").split()).lower(),
+    ),
 ]
 Note = Annotated[str | None, typer.Option(help="A remark for the record.")]
 Mailbox = Annotated[str, typer.Argument(help="The mailbox's address.")]
@@ -112,9 +116,9 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Revoke a certificate; there is no way back."""
+    cause = _cause(reason, note)
     with client.connect() as service:
-        path = f"/v1/certificates/{quote(serial, safe='')}/revocation"
-        answer = client.call(service, "POST", path, body=_cause(reason, note))
+        answer = client.call(service, "POST", f"/v1/certificates/{quote(serial, safe='')}/revocation", body=cause)
     _show([answer.json()], _CERTIFICATE_COLUMNS, as_json)
 
 
@@ -227,7 +231,11 @@ def export_root(
 
 
 def _cause(reason: str, note: str | None) -> dict[str, str]:
-    return {"reason": reasons.parse_word(reason).value} | ({"note": note} if note else {})
+    try:
+        cause = reasons.parse_word(reason)
+    except ReasonNotAllowed:
+        terminal.stop("--reason is not one of its choices", hint=f"choose one of {', '.join(reasons.WORDS)}")
+    return {"reason": cause.value} | ({"note": note} if note else {})
 
 
 def _on_identity(method: str, mailbox: str, what: str, *, as_json: bool, body: object = None) -> None:

@@ -22,6 +22,16 @@ from cli import main
             "choose one of hard, soft",
         ),
         ("encrypt m.eml --cert a --algorithms x", "--algorithms is not one of its choices", "choose one of compatible"),
+        (
+            "revoke 4a --reason lost",
+            "--reason is not one of its choices",
+            "choose one of stolen, left, replaced, stopped",
+        ),
+        (
+            "identities revoke desk@campus.example --reason lost",
+            "--reason is not one of its choices",
+            "choose one of stolen, left, replaced, stopped, withdrawn",
+        ),
         ("verify m.eml more --anchor a", "there is one argument too many: more", "put quotes around what holds blanks"),
         ("serve --worker 2", "there is no option --worker", "did you mean --workers? see mailseal serve --help"),
         ("serve --init=3", "--init takes no value", "see mailseal"),

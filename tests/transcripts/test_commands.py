@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from services.words import pages
 from tests.campus import csr
 from tests.mails import mail
 from tests.openssl import openssl
@@ -299,10 +300,12 @@ def test_a_noun_alone_shows_its_help(arguments: tuple[str, ...]) -> None:
     assert shown.err == ""
 
 
-def test_a_serial_as_openssl_prints_it_is_taken(service: Served) -> None:
+def test_a_serial_as_openssl_prints_it_or_a_page_shows_it_is_taken(service: Served) -> None:
     added = on(service, "identities", "add", "colons@campus.example", "--key", "p256", "--json")
     serial = json.loads(added.out)[0]["serial"]
     colons = ":".join(serial[at : at + 2] for at in range(0, len(serial), 2))
     assert on(service, "certificates", "show", colons).code == 0
+    assert on(service, "certificates", "show", pages.grouped(serial)).code == 0
+    assert on(service, "revoke", f" {pages.grouped(serial)} ", "--reason", "left").code == 0
     listed = on(service, "identities", "list")
     assert serial in listed.out
