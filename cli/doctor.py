@@ -28,5 +28,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         for one in found.findings:
             terminal.say(f"{one.severity.value}: {one.about}: {one.detail}")
             terminal.say(f"  {one.hint}")
-        terminal.note(f"looked at {', '.join(found.looked_at)}: {len(found.findings) or 'no'} findings")
+        number = len(found.findings)
+        told = f"{number or 'no'} finding{'' if number == 1 else 's'}"
+        terminal.note(f"looked at {', '.join(found.looked_at)}: {told}")
     return 0 if found.is_well else terminal.NO

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from db import api_keys, certificates, crls, jobs, outbox
 from db.api_keys import ApiKeyRow
 from formats.errors import Refusal
-from services import founding, setting_values, start
+from services import credential, founding, setting_values, start
 from services.context import Context
 from services.jobs import timetable
 from services.settings import Settings
@@ -27,6 +27,7 @@ AUTHORITY_LEFT: Final = timedelta(days=365)
 ADMIN_KEY_LEFT: Final = timedelta(days=14)
 FREE_OCTETS: Final = 512 * 1024 * 1024
 KEYS: Final = 10_000
+KEY_OCTETS: Final = 4096
 
 
 class Severity(StrEnum):
@@ -103,11 +104,11 @@ def _admin_keys(context: Context) -> Iterator[Finding]:
             hint="mailseal api-keys add NAME --local --scope admin",
         )
     file = founding.admin_key_file(context.settings)
-    if file.exists() and not context.issuers.campus.demo:
+    if not context.issuers.campus.demo and (key_id := _counting_key(context, file)):
         yield _warning(
             "admin keys",
-            f"the first admin key is still in {file}",
-            hint="make yourself a key with mailseal api-keys add, then delete the file",
+            f"the first admin key still counts, and lies in {file}",
+            hint=f"make yourself a key with mailseal api-keys add, then end this one: mailseal api-keys delete {key_id}",
         )
 
 
@@ -210,6 +211,21 @@ CHECKS: Final[dict[str, Check]] = {
     "addresses": _addresses,
     "disk": _disk,
 }
+
+
+def _counting_key(context: Context, file: Path) -> str | None:
+    """The id of the API key in this file, or a word for it where nobody may read it; None if none counts there."""
+    try:
+        with file.open("rb") as opened:
+            secret = opened.read(KEY_OCTETS).decode("ascii", "replace").strip()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return "ID"
+    now = context.clock()
+    with context.database.read() as read:
+        found = api_keys.find_with_lineage(read, credential.hash_of(secret))
+    return found[0].id if found and _end(found[0], far=now + ADMIN_KEY_LEFT) > now else None
 
 
 def _end(row: ApiKeyRow, *, far: datetime) -> datetime:

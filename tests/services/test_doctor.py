@@ -78,6 +78,25 @@ def test_addresses_that_nobody_can_reach_are_told(campus: Campus) -> None:
     assert campus.context.issuers.campus.status_url in found(as_production(campus), "addresses")[0].detail
 
 
+def test_the_first_admin_key_is_told_until_it_has_ended(campus: Campus) -> None:
+    grant = Grant(
+        name="admin", scopes=("admin",), mailboxes=(), cidrs=(), expires_at=campus.clock() + timedelta(days=30)
+    )
+    made = add_local(campus.context, grant=grant, request_id="test")
+    file = founding.admin_key_file(campus.context.settings)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"{made.key}\n")
+    assert found(campus, "admin keys") == []
+    (told,) = found(as_production(campus), "admin keys")
+    assert str(file) in told.detail
+    assert f"mailseal api-keys delete {made.row.id}" in told.hint
+    add_local(campus.context, grant=replace(grant, name="duty"), request_id="test")
+    with campus.context.database.write() as write:
+        api_keys.end(write, made.row.id, now=campus.clock())
+    assert file.exists()
+    assert found(as_production(campus), "admin keys") == []
+
+
 @pytest.mark.parametrize(
     ("url", "why"),
     [
