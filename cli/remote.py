@@ -201,7 +201,13 @@ def add_api_key(
 def list_api_keys(as_json: Json = False) -> None:
     """List API keys, newest first."""
     with client.connect() as service:
-        _show(list(client.every_item(service, "/v1/api-keys", query={})), _KEY_COLUMNS, as_json)
+        rows = list(client.every_item(service, "/v1/api-keys", query={}))
+    _show(rows if as_json else admin_first(rows), _KEY_COLUMNS, as_json)
+
+
+def admin_first(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, in which a list that is cut short still shows whether the key is an administrator's."""
+    return [{**row, "scopes": sorted(row["scopes"], key=lambda scope: scope != "admin")} for row in rows]
 
 
 @api_keys.command("rotate")

@@ -24,6 +24,9 @@ COULD_NOT_RUN = 2
 READER_GONE = 128 + 13
 UNBROKEN = ("id", "serial", "encryption_serial")
 PIPE_WIDTH = 1000
+# A terminal shows a long list of these by its first ones; whoever wants all of them asks for JSON.
+SHORTENED = ("scopes",)
+SHOWN_OF_LONG = 2
 
 
 class Stop(Exception):
@@ -78,10 +81,12 @@ def show_rows(rows: Sequence[Mapping[str, object]], *, columns: Sequence[str]) -
     for column in columns:
         # What people copy or search for stays in one piece.
         table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in UNBROKEN)
+    is_terminal = sys.stdout.isatty()
+    shortened = SHORTENED if is_terminal else ()
     for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
+        table.add_row(*(_cell(row.get(column), is_short=column in shortened) for column in columns))
     with _to_reader():
-        _Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+        _Console(width=None if is_terminal else PIPE_WIDTH).print(table)
 
 
 def write_out(octets: bytes, *, out: Path | None, binary: bool = False) -> None:
@@ -170,10 +175,12 @@ def _to_reader() -> Iterator[None]:
         raise ReaderGone from None
 
 
-def _cell(value: object) -> Text:
+def _cell(value: object, *, is_short: bool) -> Text:
     """As it is: rich would take what stands in brackets for a style."""
     if isinstance(value, list | tuple):
-        return Text(visible.escaped(", ".join(map(str, value))))
+        cut = is_short and len(value) > SHOWN_OF_LONG + 1
+        first = ", ".join(map(str, value[:SHOWN_OF_LONG] if cut else value))
+        return Text(visible.escaped(f"{first} and {len(value) - SHOWN_OF_LONG} more" if cut else first))
     return Text("" if value is None else visible.escaped(str(value)))
 
 
