@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import answers
+from api import answers, samples
 from api.bodies import JSON
 from api.callers import Caller, Ctx, failed_decryptions
 from api.reports import ReportJson
-from api.submission import EXAMPLE, IN_A_THREAD, MessageBody, Submission, Way
+from api.submission import IN_A_THREAD, MessageBody, Submission, Way
 from formats.mailbox import Mailbox
 from services.messages import decrypt
 from services.messages.decrypt import Decrypted
@@ -23,7 +23,7 @@ from services.words import reports
 from smime.report import Report, Verdict, as_json
 
 _AS_MESSAGE: Final[dict[str, Any]] = {
-    Way.RAW.value: {"schema": {"type": "string", "contentMediaType": Way.RAW.value}, "example": EXAMPLE}
+    Way.RAW.value: {"schema": {"type": "string", "contentMediaType": Way.RAW.value}, "example": samples.MESSAGE}
 }
 _FACTS: Final[dict[str, Any]] = {
     "Mailseal-Record": {"schema": {"type": "string"}, "description": "The id of the audit entry"},
@@ -73,7 +73,7 @@ class DecryptedJson(BaseModel):
     )
 
 
-DECRYPT: Final = MessageBody(fields=DecryptFields)
+DECRYPT: Final = MessageBody(fields=DecryptFields, example=samples.SEALED)
 
 
 @router.post(

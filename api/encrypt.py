@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api import answers, negotiation
+from api import answers, negotiation, samples
 from api.bodies import JSON
 from api.callers import Caller, Ctx
 from api.errors import NotAcceptable
@@ -25,14 +25,9 @@ from smime.errors import FieldMalformed
 from smime.headers import read_mailboxes
 
 SHOWN: Final = 50
-_SEALED: Final = (
-    "From: notices@campus.example\r\nTo: all@campus.example\r\nSubject: Library\r\nMIME-Version: 1.0\r\n"
-    'Content-Type: application/pkcs7-mime; smime-type=enveloped-data;\r\n name="smime.p7m"\r\n'
-    "Content-Transfer-Encoding: base64\r\n\r\nMIIBzgYJKoZIhvcNAQcDoIIBvzCC...\r\n"
-)
-
+_DATE: Final = "refuse"
 _AS_MESSAGE: Final[dict[str, Any]] = {
-    Way.RAW.value: {"schema": {"type": "string", "contentMediaType": Way.RAW.value}, "example": _SEALED}
+    Way.RAW.value: {"schema": {"type": "string", "contentMediaType": Way.RAW.value}, "example": samples.SEALED}
 }
 _FACTS: Final[dict[str, Any]] = {
     name: {"schema": {"type": "string"}, "description": text}
@@ -64,20 +59,18 @@ class EncryptFields(BaseModel):
         default=None,
         description="To whom: addresses, in one text with commas or one by one; the default is everybody in To, Cc and "
         "Bcc. Whoever is not in To or Cc gets a message of their own",
-        examples=[["all@campus.example"]],
+        examples=[["notices@campus.example"]],
     )
     sign: bool = Field(default=False, description="Sign it first, which needs messages:sign", examples=[False])
     identity: str | None = Field(
         default=None,
         max_length=400,
         description="With `sign`, in whose name; the default is the From mailbox",
-        examples=["n@campus.example"],
     )
     date: str | None = Field(
         default=None,
         max_length=64,
         description="With `sign`, a Date that is off by more than an hour: `refuse` (the default), or set it to `now`",
-        examples=["refuse"],
     )
     algorithms: str = Field(
         default="compatible",
@@ -109,7 +102,8 @@ class EnvelopeJson(BaseModel):
     """One sealed message."""
 
     envelope_to: list[str] = Field(
-        description="The mailboxes that this message is for: send it to them alone", examples=[["all@campus.example"]]
+        description="The mailboxes that this message is for: send it to them alone",
+        examples=[["notices@campus.example"]],
     )
     message: str = Field(
         description="The sealed message, base64", examples=["RnJvbTogbm90aWNlc0BjYW1wdXMuZXhhbXBsZQ0K..."]
@@ -125,7 +119,13 @@ class EncryptedJson(BaseModel):
 
 
 # A thousand addresses, each of 400 octets.
-ENCRYPT: Final = MessageBody(fields=EncryptFields, files=("certificate",), lists=frozenset({"to"}), texts=512 * 1024)
+ENCRYPT: Final = MessageBody(
+    fields=EncryptFields,
+    files=("certificate",),
+    lists=frozenset({"to"}),
+    texts=512 * 1024,
+    example=samples.TO_ONE,
+)
 
 
 @router.post(
@@ -195,10 +195,16 @@ def _signing(fields: EncryptFields) -> sign.Wish | None:
     """How to sign; a wish about a signature that is not asked for is a mistake that would be found too late."""
     if fields.sign:
         identity = None if fields.identity is None else Mailbox.parse(fields.identity)
-        return sign.Wish(identity=identity, date=fields.date or "refuse")
-    given = tuple(f"/{name}" for name in ("identity", "date") if getattr(fields, name) is not None)
+        return sign.Wish(identity=identity, date=fields.date or _DATE)
+    preset = {"identity": None, "date": _DATE}
+    given = [name for name, value in preset.items() if getattr(fields, name) not in {None, value}]
     if given:
-        raise ChoiceUnknown("identity and date count only with sign=true", pointers=given)
+        names = " and ".join(given)
+        count, them = ("counts", "it") if len(given) == 1 else ("count", "them")
+        raise ChoiceUnknown(
+            f"{names} {count} only with a signature: set sign to true, or leave {them} out",
+            pointers=tuple(f"/{name}" for name in given),
+        )
     return None
 
 

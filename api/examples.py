@@ -20,7 +20,10 @@ Schema = Mapping[str, Any]
 
 
 def example_of(schema: Schema, *, schemas: Mapping[str, Schema]) -> Any:
-    """One value that the schema allows; its own example, else what it must be, else one made of its parts."""
+    """One value that the schema allows; its own example, else what it must be, else one made of its parts.
+
+    A member that may be left out and has nothing to show is left out.
+    """
     if "$ref" in schema:
         return example_of(schemas[schema["$ref"].removeprefix(_PREFIX)], schemas=schemas)
     if schema.get("examples"):
@@ -38,7 +41,9 @@ def example_of(schema: Schema, *, schemas: Mapping[str, Schema]) -> Any:
 
 def _made(schema: Schema, schemas: Mapping[str, Schema]) -> Any:
     if "properties" in schema:
-        return {name: example_of(held, schemas=schemas) for name, held in schema["properties"].items()}
+        made = {name: example_of(held, schemas=schemas) for name, held in schema["properties"].items()}
+        needed = schema.get("required", ())
+        return {name: value for name, value in made.items() if value is not None or name in needed}
     if schema.get("type") == "array" and "$ref" in schema.get("items", {}):
         return [example_of(schema["items"], schemas=schemas)]
     return _PLAIN.get(schema.get("type", "object"), {})

@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from api import answers, problems
+from api import answers, problems, samples
 from api.bodies import JSON
 from api.callers import Caller, Ctx
 from api.reports import ReportJson
 from api.site import site_of
-from api.submission import EXAMPLE, IN_A_THREAD, MessageBody, Submission, Way
+from api.submission import IN_A_THREAD, MessageBody, Submission, Way
 from api.times import Timestamp
 from api.x509 import SerialText
 from formats.mailbox import Mailbox
@@ -30,7 +30,7 @@ from smime.report import Verdict, as_json
 
 TEXT: Final = "text/plain"
 _AS_MESSAGE: Final[dict[str, Any]] = {
-    Way.RAW.value: {"schema": {"type": "string", "contentMediaType": Way.RAW.value}, "example": EXAMPLE}
+    Way.RAW.value: {"schema": {"type": "string", "contentMediaType": Way.RAW.value}, "example": samples.MESSAGE}
 }
 _OPTIONS: Final[dict[str, Any]] = {
     "type": "object",
@@ -85,7 +85,7 @@ class SignFields(BaseModel):
         default=None,
         max_length=400,
         description="Whose; the default is the From mailbox",
-        examples=["n@campus.example"],
+        examples=["notices@campus.example"],
     )
     date: str = Field(
         default="refuse",

@@ -13,11 +13,11 @@ from api import bodies, problems, strict_json
 from api.bodies import JSON
 from api.errors import ParameterTwice, UnknownParameter, UnsupportedMediaType
 from api.inflow import inflow_of
+from api.samples import CSR
 from api.site import site_of
 from services.certificates import Order
 
 PKCS10: Final = "application/pkcs10"
-_CSR: Final = "-----BEGIN CERTIFICATE REQUEST-----\nMIIBBTCBrA...\n-----END CERTIFICATE REQUEST-----\n"
 
 Profile = Annotated[str, Field(max_length=64, description="`mailbox`, `person` or `role`", examples=["mailbox"])]
 Use = Annotated[str, Field(max_length=64, description="`dual`, `sign` or `encrypt`", examples=["dual"])]
@@ -71,7 +71,7 @@ class Wishes(BaseModel):
 class CertificateOrder(Wishes):
     """An order for a certificate of a key that the caller holds."""
 
-    csr: str = Field(min_length=1, description="The PKCS#10 request as PEM", examples=[_CSR])
+    csr: str = Field(min_length=1, description="The PKCS#10 request as PEM", examples=[CSR])
 
 
 class KeyOrder(Wishes):
@@ -133,7 +133,7 @@ class OrderBody:
         """Both forms."""
         octets = {"type": "string", "minLength": 1, "description": "PKCS#10 as DER or PEM"}
         return {
-            PKCS10: {"schema": octets, "example": _CSR},
+            PKCS10: {"schema": octets, "example": CSR},
             JSON: {"schema": bodies.reference(CertificateOrder)},
         }
 

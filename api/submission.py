@@ -19,7 +19,7 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from api import bodies, multipart, problems, strict_json
+from api import bodies, multipart, problems, samples, strict_json
 from api.errors import (
     Base64Malformed,
     BodyTooLarge,
@@ -41,9 +41,6 @@ FILES: Final = 1_000
 # Commas and brackets in JSON: a thousand recipients, each with some in quotes.
 MARKS: Final = 16 * 1024
 IN_A_THREAD: Final = 256 * 1024
-EXAMPLE: Final = (
-    "From: notices@campus.example\r\nTo: all@campus.example\r\nSubject: Library\r\n\r\nClosed on Friday.\r\n"
-)
 _BLANKS: Final = re.compile(r"[\t\n\r ]+")
 
 
@@ -70,7 +67,8 @@ class MessageBody(Generic[F]):
     """What a message call takes: the model of its scalars, all of them optional, and the names of its file parts.
 
     `objects` are the scalars that are JSON objects; in the query or a form they come as JSON text. `lists` are those
-    that may be given several times there, or once with commas. `texts` is how many octets all scalars may have.
+    that may be given several times there, or once with commas. `texts` is how many octets all scalars may have,
+    `example` a message that the description shows.
     """
 
     fields: type[F]
@@ -78,6 +76,7 @@ class MessageBody(Generic[F]):
     objects: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
     texts: int = SMALL
+    example: str = samples.MESSAGE
 
     async def read(self, request: Request) -> Submission[F]:
         """The submission of this request, with at most `message_octets` of decoded message."""
@@ -162,13 +161,13 @@ class MessageBody(Generic[F]):
             "minLength": 1,
             "contentEncoding": "base64",
             "description": "base64 or base64url",
-            "examples": [base64.b64encode(EXAMPLE.encode()).decode()],
+            "examples": [base64.b64encode(self.example.encode()).decode()],
         }
         part = {"type": "string", "minLength": 1, "contentMediaType": Way.RAW.value}
         return {
             Way.RAW.value: {
                 "schema": {"type": "string", "minLength": 1, "description": "the message as it is"},
-                "example": EXAMPLE,
+                "example": self.example,
             },
             Way.FORM.value: {"schema": _closed_object({"message": part, **files, **scalars})},
             Way.JSON.value: {"schema": _closed_object({"message": text, **scalars})},

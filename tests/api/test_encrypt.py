@@ -324,3 +324,27 @@ def test_record_names_neither_recipient_nor_subject(door: Door, logged: list[dic
     entry = door.get(f"/v1/audit/{record}").text
     for text in (entry, str(logged)):
         assert not [word for word in ("alice", "Library", "Friday") if word in text]
+
+
+def test_date_refuse_without_a_signature_is_the_default_said_aloud(door: Door) -> None:
+    door.identity()
+    answer = door.post("/v1/encrypt", content=door.mail(), params={"to": SENDER, "date": "refuse"}, headers=RFC822)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    ("wish", "detail"),
+    [
+        ({"identity": SENDER}, "identity counts only with a signature: set sign to true, or leave it out"),
+        (
+            {"identity": SENDER, "date": "now"},
+            "identity and date count only with a signature: set sign to true, or leave them out",
+        ),
+    ],
+)
+def test_wish_about_a_signature_that_is_not_asked_for_says_what_to_do(
+    door: Door, wish: dict[str, str], detail: str
+) -> None:
+    found = refused(door.post("/v1/encrypt", content=door.mail(), params=wish, headers=RFC822), "choice_unknown", 422)
+    assert found["detail"] == detail
+    assert [place["pointer"] for place in found["errors"]] == [f"/{name}" for name in wish]
