@@ -134,7 +134,7 @@ class MethodNotAllowed(HttpRefusal):
 
     status = 405
     code = "method_not_allowed"
-    hint = "use one of the methods in the header Allow"
+    hint = "use one of the methods that the detail names"
 
 
 class NotAcceptable(HttpRefusal):

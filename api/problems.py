@@ -127,8 +127,12 @@ async def _answer_http(request: Request, error: Exception) -> Response:
         # FastAPI turns whatever is raised while it reads a body into a bare 400, and keeps the cause.
         return await _answer_refusal(request, error.__cause__)
     status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = {"Allow": ", ".join(_methods(request))} if status == HTTPStatus.METHOD_NOT_ALLOWED else None
-    return respond(_foreign(status), site=site_of(request), state=request.scope["state"], headers=headers)
+    site, state = site_of(request), request.scope["state"]
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        methods = _methods(request)
+        refusal = door.MethodNotAllowed(f"this address takes {_listed(methods)}")
+        return respond(refusal, site=site, state=state, headers={"Allow": ", ".join(methods)})
+    return respond(_foreign(status), site=site, state=state)
 
 
 async def _answer_unforeseen(request: Request, error: Exception) -> Response:
@@ -164,7 +168,6 @@ def _foreign(status: int) -> Refusal:
     """A refusal for a status that the web framework chose."""
     texts: dict[int, Refusal] = {
         404: door.RouteNotFound("there is nothing at this path"),
-        405: door.MethodNotAllowed("this path does not know the method"),
         406: door.NotAcceptable("none of the media types in Accept can be given"),
         413: door.BodyTooLarge("the body of the request is too large"),
         415: door.UnsupportedMediaType("this call does not take this media type"),
@@ -198,6 +201,12 @@ def _methods(request: Request) -> list[str]:
         if route.path and compile_path(route.path)[0].match(path):
             known |= route.methods or set()
     return sorted(known | ({"HEAD"} if "GET" in known else set()))
+
+
+def _listed(methods: list[str]) -> str:
+    """The methods in words; HEAD goes without saying where there is GET."""
+    told = [method for method in methods if method != "HEAD" or "GET" not in methods]
+    return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
 
 
 def _pointer(location: tuple[str | int, ...]) -> str:

@@ -63,8 +63,14 @@ def test_trailing_slash_is_another_path_and_no_redirect(client: Client) -> None:
 
 def test_405_lists_the_methods_of_all_routes_at_the_path(client: Client) -> None:
     response = client.call("DELETE", "/v1/colours")
-    problem(response, "method_not_allowed", 405)
+    found = problem(response, "method_not_allowed", 405)
     assert response.headers["allow"] == "GET, HEAD, POST"
+    assert found["detail"] == "this address takes GET and POST"
+
+
+def test_405_of_a_path_with_one_method_names_it(client: Client) -> None:
+    found = problem(client.get("/v1/echo"), "method_not_allowed", 405)
+    assert found["detail"] == "this address takes POST"
 
 
 def test_unforeseen_error_says_nothing_of_its_cause(client: Client, logged: list[dict[str, Any]]) -> None:
