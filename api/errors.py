@@ -1,7 +1,7 @@
 """What the door itself refuses, before or instead of a service.
 
-Malformed        RequestMalformed, JsonMalformed, MultipartMalformed, Base64Malformed, MessageMissing, ParameterTwice,
-                 UnknownParameter, CursorMalformed
+Malformed        RequestMalformed, JsonMalformed, MultipartMalformed, Base64Malformed, MessageMissing, LineEndsMissing,
+                 ParameterTwice, UnknownParameter, CursorMalformed
 TooLarge         BodyTooLarge
 NotFound         RouteNotFound, ProblemNotFound
 Unacceptable     RequestInvalid
@@ -61,6 +61,13 @@ class MessageMissing(Malformed):
 
     code = "message_missing"
     hint = "send the message as the body: curl --data-binary @mail.eml -H 'Content-Type: message/rfc822'"
+
+
+class LineEndsMissing(Malformed):
+    """The message is one line: whatever sent it has dropped the line ends, as `curl -d` does."""
+
+    code = "line_ends_missing"
+    hint = "send the file as it is: curl --data-binary @mail.eml, for -d drops line ends"
 
 
 class ParameterTwice(Malformed):

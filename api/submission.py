@@ -24,6 +24,7 @@ from api.errors import (
     Base64Malformed,
     BodyTooLarge,
     JsonMalformed,
+    LineEndsMissing,
     MessageMissing,
     MultipartMalformed,
     ParameterTwice,
@@ -85,8 +86,8 @@ class MessageBody(Generic[F]):
         limit = site_of(request).message_octets
         match bodies.media_type(request):
             case Way.RAW:
-                message = await inflow_of(request).read(limit=limit)
-                return Submission(message=_given(message), fields=self._from_texts(in_query), files={}, way=Way.RAW)
+                message = _in_lines(await inflow_of(request).read(limit=limit))
+                return Submission(message=message, fields=self._from_texts(in_query), files={}, way=Way.RAW)
             case Way.FORM:
                 return await self._read_form(request, in_query=in_query, limit=limit)
             case Way.JSON:
@@ -216,6 +217,13 @@ def _decode(text: str) -> bytes:
 def _given(message: bytes) -> bytes:
     if not message:
         raise MessageMissing("the request brings no message")
+    return message
+
+
+def _in_lines(message: bytes) -> bytes:
+    """A raw body; a header that goes on without a line end has lost them on its way to us."""
+    if b":" in _given(message) and b"\n" not in message and b"\r" not in message:
+        raise LineEndsMissing("the body is one line: it holds no line end at all, as if sent with `curl -d`")
     return message
 
 

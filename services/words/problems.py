@@ -32,6 +32,7 @@ TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "multipart_malformed": "The form is broken",
         "base64_malformed": "Not base64",
         "message_missing": "No message was sent",
+        "line_ends_missing": "The line ends of the message are gone",
         "parameter_twice": "A parameter is given twice",
         "cookie_missing": "The browser sent no cookie",
         "form_from_elsewhere": "The form was not sent from this site",

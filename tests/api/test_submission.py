@@ -88,6 +88,16 @@ def test_raw_and_form_without_a_message(client: Client) -> None:
     problem(client.post("/v1/echo", files={"anchor": b"1"}), "message_missing", 400)
 
 
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\n"])
+def test_message_that_lost_its_line_ends_is_told_of_the_line_that_works(client: Client, line_end: bytes) -> None:
+    eaten = MAIL.replace(b"\r\n", b"\n").replace(b"\n", b"")
+    found = problem(client.post("/v1/echo", content=eaten, headers=RAW), "line_ends_missing", 400)
+    assert "no line end" in found["detail"]
+    assert "--data-binary" in found["hint"]
+    whole = MAIL.replace(b"\r\n", b"\n").replace(b"\n", line_end)
+    assert client.post("/v1/echo", content=whole, headers=RAW).status_code == 200
+
+
 def test_twice_in_the_query(client: Client) -> None:
     problem(client.post("/v1/echo?as=a&as=a", content=MAIL, headers=RAW), "parameter_twice", 400)
 
