@@ -34,6 +34,10 @@ for the mailboxes it names; 64 requests of one key are served at a time. A POST 
 something takes an `Idempotency-Key`: repeated under the same one, it is done once. Signing, verifying, encrypting and
 decrypting take none: a message is computed again each time. Every answer carries `X-Request-Id`. Every
 answer of 400 and above is a `Problem` (RFC 9457), whose `type` is a page that says what to do. Times are UTC.
+
+Three answers may come from any call. 408: the body came too slowly, and the connection is closed. 429: a key asks too
+often or has too many requests open, or its network sent too many wrong keys. 503: the service is too busy, or something
+that it needs is not ready. 429 and 503 say in `Retry-After` after how many seconds to ask again.
 """
 _TEMPLATE: Final = "#/components/schemas/{model}"
 _PROBLEM: Final = {"$ref": "#/components/responses/Problem"}

@@ -121,7 +121,10 @@ class EncryptedJson(BaseModel):
 # A thousand addresses, each of 400 octets.
 ENCRYPT: Final = MessageBody(
     fields=EncryptFields,
-    files=("certificate",),
+    files={
+        "certificate": "Certificates of recipients, in place of ours for the mailboxes that they name; PEM or DER, several "
+        "in one part and several parts allowed: `-F certificate=@alice.pem`"
+    },
     lists=frozenset({"to"}),
     texts=512 * 1024,
     example=samples.TO_ONE,

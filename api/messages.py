@@ -126,7 +126,16 @@ class SignedJson(BaseModel):
 
 SIGN: Final = MessageBody(fields=SignFields)
 VERIFY: Final = MessageBody(
-    fields=VerifyFields, files=("anchor", "intermediate", "crl"), objects=frozenset({"options"})
+    fields=VerifyFields,
+    files={
+        "anchor": "Certificates to trust in place of the service's own root; PEM or DER, several in one part and several "
+        "parts allowed: `-F anchor=@root.pem`; needs messages:verify-custom",
+        "intermediate": "Certificates between an anchor and the signer that the message may lack; PEM or DER, several in "
+        "one part and several parts allowed: `-F intermediate=@issuing.pem`; needs messages:verify-custom",
+        "crl": "CRLs of the issuers, for nothing is fetched; PEM or DER, several in one part and several parts allowed: "
+        "`-F crl=@issuing.crl`; needs messages:verify-custom",
+    },
+    objects=frozenset({"options"}),
 )
 _FACTS: Final[dict[str, Any]] = {
     name: {"schema": {"type": "string"}, "description": text}

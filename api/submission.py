@@ -12,7 +12,7 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
@@ -65,7 +65,7 @@ class Submission(Generic[F]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageBody(Generic[F]):
-    """What a message call takes: the model of its scalars, all of them optional, and the names of its file parts.
+    """What a message call takes: the model of its scalars, all of them optional, and its file parts with their meaning.
 
     `objects` are the scalars that are JSON objects; in the query or a form they come as JSON text. `lists` are those
     that may be given several times there, or once with commas. `texts` is how many octets all scalars may have,
@@ -73,7 +73,7 @@ class MessageBody(Generic[F]):
     """
 
     fields: type[F]
-    files: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
     objects: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
     texts: int = SMALL
@@ -156,18 +156,26 @@ class MessageBody(Generic[F]):
         """The three ways in."""
         scalars = self.parameters()
         octets = {"type": "string", "contentMediaType": "application/octet-stream"}
-        files = {name: {"type": "array", "items": octets, "maxItems": FILES} for name in self.files}
+        files = {
+            name: {"type": "array", "items": octets, "maxItems": FILES, "description": text}
+            for name, text in self.files.items()
+        }
         text = {
             "type": "string",
             "minLength": 1,
             "contentEncoding": "base64",
-            "description": "base64 or base64url",
+            "description": "The message in base64 or base64url",
             "examples": [base64.b64encode(self.example.encode()).decode()],
         }
-        part = {"type": "string", "minLength": 1, "contentMediaType": Way.RAW.value}
+        part = {
+            "type": "string",
+            "minLength": 1,
+            "contentMediaType": Way.RAW.value,
+            "description": "The message as it is: `-F message=@mail.eml`",
+        }
         return {
             Way.RAW.value: {
-                "schema": {"type": "string", "minLength": 1, "description": "the message as it is"},
+                "schema": {"type": "string", "minLength": 1, "description": "The message as it is"},
                 "example": self.example,
             },
             Way.FORM.value: {"schema": _closed_object({"message": part, **files, **scalars})},

@@ -167,7 +167,9 @@ async def know(request: Request) -> None:
         inflow_of(request).admit("made up")
 
 
-WISHED = MessageBody(fields=Wish, files=("anchor",), objects=frozenset({"options"}))
+WISHED = MessageBody(
+    fields=Wish, files={"anchor": "whom to believe, in PEM: `-F anchor=@root.pem`"}, objects=frozenset({"options"})
+)
 KEPT = JsonBody(Colour)
 
 

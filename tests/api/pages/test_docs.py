@@ -114,3 +114,21 @@ def test_only_calls_that_change_something_take_an_idempotency_key(real: str) -> 
     for name in ("sign_message", "verify_message", "encrypt_message", "decrypt_message"):
         assert "Idempotency-Key" not in section(real, name)
     assert "Idempotency-Key" in section(real, "issue_certificate")
+
+
+def test_part_of_a_form_says_what_it_is_and_how_it_is_sent(real: str) -> None:
+    for call, parts in (
+        ("verify_message", {"anchor": "root.pem", "intermediate": "issuing.pem", "crl": "issuing.crl"}),
+        ("encrypt_message", {"certificate": "alice.pem", "message": "mail.eml"}),
+    ):
+        rows = section(real, call).split("<tr>")
+        for name, file in parts.items():
+            (row,) = [row for row in rows if f"<code>{name}</code>" in row and f"<code>-F {name}=@{file}</code>" in row]
+            assert name == "message" or "PEM or DER, several in one part" in row
+
+
+def test_what_any_call_may_be_answered_stands_at_the_top(real: str) -> None:
+    top = real.partition('id="scopes"')[0]
+    for words in ("408: the body came too slowly", "429: a key asks too often", "503: the service is too busy"):
+        assert words in top
+    assert "<code>Retry-After</code>" in top
