@@ -130,6 +130,7 @@ def ask_for_a_certificate(served: Served, secrets: Secrets) -> None:
         shown = browser.post(f"/enrol/{token}/open", headers=form)
         assert shown.status_code == 200, shown.text
         assert address in shown.text
+        secrets.add("the secret of a session", browser.cookies["mailseal"])
 
 
 def token_of(served: Served, address: str) -> str:
