@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from ca import reasons
+from ca import reasons, requests
 from ca.errors import ReasonNotAllowed
 from db import authorities, certificates, enrolments, jobs
 from db.engine import Read, Write, new_id
@@ -40,6 +40,7 @@ LETTERS: Final = 3
 LETTERS_WITHIN: Final = timedelta(hours=1)
 KEPT: Final = timedelta(days=90)
 FORGOTTEN_AT_A_TIME: Final = 1000
+REQUEST_OCTETS: Final = requests.MAX_SIZE
 KEY_KINDS: Final = ("rsa3072", "p256")
 ACTIVE_AT_MOST: Final = 50
 ACTIVE_SHOWN: Final = 200

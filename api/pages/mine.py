@@ -22,10 +22,10 @@ from api.pace import Pace
 from api.pages import forms, render, visitor
 from api.pages.desk import People, Session
 from api.pages.errors import SessionChanged
-from ca.requests import MAX_SIZE
 from formats.errors import Malformed, Refusal, Unacceptable
 from formats.mailbox import Mailbox
 from services.certificates import CertificateView
+from services.enrolments import REQUEST_OCTETS
 from services.errors import AlreadyDelivered, AlreadyRevoked, CertificateNotFound, ChoiceUnknown, InProgress
 from services.words import pages as words
 
@@ -111,7 +111,7 @@ async def _page(
         done=done,
         handed_out=handed_out,
         faults=faults or {},
-        request_kib=MAX_SIZE // 1024,
+        request_kib=REQUEST_OCTETS // 1024,
     )
 
 
@@ -145,7 +145,7 @@ async def _make_file(request: Request, mine: Mine) -> Response:
 
 
 async def _certify(request: Request, mine: Mine) -> Response:
-    content, fields = await forms.read_file(request, file="request", limit=MAX_SIZE, names={"of", "once"})
+    content, fields = await forms.read_file(request, file="request", limit=REQUEST_OCTETS, names={"of", "once"})
     session = await mine.session(request, fields)
     if not content:
         return await _page(mine, session, status=422, faults={"request": "Choose the file with your request first."})
