@@ -29,9 +29,6 @@ _TELLING: Final = (
 )
 # What the sender shows to everybody, whoever stands in it.
 _SHOWN: Final = frozenset({"from", "sender", "reply-to", "to", "cc"})
-# Words around an @, and what of them stands behind a character that parts words outside of addresses.
-_ADDRESS: Final = re.compile(r"[^\s<>,;:\"()\[\]]+@[^\s<>,;:\"()\[\]]+")
-_AFTER: Final = re.compile(r"(?<=[=/|'`&?])(?=([^=/|'`&?]+@.+))")
 # A DKIM signature is stale, since the body changes.
 _DROPPED: Final[Mapping[str, str]] = MappingProxyType(
     {**dict.fromkeys(_TELLING, "bcc-dropped"), "dkim-signature": "dkim-dropped"}
@@ -106,9 +103,13 @@ def _reason(one: Field, blind: Collection[str]) -> str | None:
     if not blind or one.name in _SHOWN:
         return None
     text = one.raw.decode("utf-8", "replace").lower()
-    found = {piece for word in _ADDRESS.findall(text) for piece in (word, *_AFTER.findall(word))}
-    found |= {piece.strip(".'") for piece in found}
-    return "bcc-dropped" if found & set(blind) else None
+    is_told = "@" in text and any(form in text and _stands_in(text, form) for form in blind)
+    return "bcc-dropped" if is_told else None
+
+
+def _stands_in(text: str, form: str) -> bool:
+    """Whether it is there as an address of its own, and not as a part of a longer one."""
+    return re.search(rf"(?<![\w.+-]){re.escape(form)}(?!-|\w|\.\w)", text) is not None
 
 
 def seal(
