@@ -78,15 +78,10 @@ def open_sealed(sealed: SealedMail, *, keys: Sequence[OpeningKey]) -> OpenedMail
     NoKeyForMessage where no key fits; DecryptionFailed for everything that fails inside, a plaintext that is no MIME
     entity too.
     """
-    is_read = False
-    try:
-        for content in open_content(sealed.enveloped, keys=keys):
-            inner, is_read = _entity(content.data), True
-            if inner is not None:
-                return _in_place(sealed, inner, certificate=content.certificate)
-    except DecryptionFailed:
-        if not is_read:  # as long as if the padding had been good: what cannot be opened is garbage of the same size
-            _entity(bytes(sealed.enveloped.encrypted))
+    for content in open_content(sealed.enveloped, keys=keys):
+        inner = _entity(content.data)
+        if inner is not None and content.is_whole:
+            return _in_place(sealed, inner, certificate=content.certificate)
     raise DecryptionFailed
 
 

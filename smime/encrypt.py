@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.errors import MessageError
+from email.header import decode_header
 from types import MappingProxyType
 from typing import Final
 
@@ -27,8 +29,14 @@ _TELLING: Final = (
     *("bcc", "resent-bcc", "x-bcc", "apparently-to", "delivered-to", "envelope-to", "x-envelope-to"),
     *("x-delivered-to", "x-original-to", "x-rcpt-to", "x-failed-recipients"),
 )
-# What the sender shows to everybody, whoever stands in it.
+# What the sender shows to everybody, whoever stands in it, and what they have written by hand.
 _SHOWN: Final = frozenset({"from", "sender", "reply-to", "to", "cc"})
+_WRITTEN: Final = frozenset({"subject", "comments", "keywords", "message-id", "in-reply-to", "references", "date"})
+_ENCODED: Final = re.compile(r"=\?[^?\s]+\?[bq]\?[^?\s]*\?=", re.IGNORECASE)
+# An ASCII character as addresses of the web hold it (RFC 3986 2.1).
+_PERCENT: Final = re.compile(r"%([0-7][0-9A-Fa-f])")
+# Blanks, comments and quotes that may stand around the @ of an address.
+_AROUND_AT: Final = re.compile(r"[\s\"]{0,9}(?:\([^()@]{0,80}\)[\s\"]{0,9})?@\s{0,9}")
 # A DKIM signature is stale, since the body changes.
 _DROPPED: Final[Mapping[str, str]] = MappingProxyType(
     {**dict.fromkeys(_TELLING, "bcc-dropped"), "dkim-signature": "dkim-dropped"}
@@ -83,9 +91,12 @@ def prepare(message: Message, *, blind: Iterable[Mailbox] = ()) -> Letter:
     """The message with its Content fields and body as plaintext, everything with CRLF; the body is left as it was given.
 
     The other header fields stay as they are and in their order, without those that tell who else gets it, as Bcc does:
-    by their name, or because a mailbox of `blind` stands in them. From, To and the like are what the sender shows.
+    by their name, or because a mailbox of `blind` stands in them. From, To, Subject and the like are what the sender
+    shows; who stands in an address field of these is not hidden anywhere.
     """
-    forms = {form for mailbox in blind for form in (mailbox.key, mailbox.unicode.lower())}
+    shown = [_spelled(one) for one in message.fields if one.name in _SHOWN]
+    wanted = {form for mailbox in blind for form in _forms(mailbox)}
+    forms = {form for form in wanted if not any(_stands_in(text, form) for text in shown)}
     reasons = [(one, _reason(one, forms)) for one in canonical.outer_fields(message.root)]
     lines = [whole(one) for one, reason in reasons if reason is None]
     if not message.root.get("mime-version"):
@@ -100,15 +111,45 @@ def _reason(one: Field, blind: Collection[str]) -> str | None:
     """The slug under which a field is left out."""
     if one.name in _DROPPED:
         return _DROPPED[one.name]
-    if not blind or one.name in _SHOWN:
+    if not blind or one.name in _SHOWN | _WRITTEN:
         return None
-    text = one.raw.decode("utf-8", "replace").lower()
-    is_told = "@" in text and any(form in text and _stands_in(text, form) for form in blind)
+    text = _spelled(one)
+    is_told = "@" in text and any(_stands_in(text, form) for form in blind)
     return "bcc-dropped" if is_told else None
+
+
+def _forms(mailbox: Mailbox) -> tuple[str, ...]:
+    """How a mailbox may be written, in lower case; the last one as a return path holds it (VERP)."""
+    plain = (mailbox.key.lower(), mailbox.unicode.lower())
+    return (*plain, f"{plain[0].replace('@', '=')}@")
+
+
+def _spelled(one: Field) -> str:
+    """All that a field may be read as, in lower case: as it stands, with what is encoded in it, and without blanks."""
+    text = one.raw.decode("utf-8", "replace").replace("\r\n", "")
+    readings = [text, _PERCENT.sub(_octet, text), _ENCODED.sub(_decoded, text)]
+    return "\n".join(_AROUND_AT.sub("@", reading) if "@" in reading else reading for reading in readings).lower()
+
+
+def _octet(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16))
+
+
+def _decoded(word: re.Match[str]) -> str:
+    """One encoded word (RFC 2047 2); as it stands where that cannot be done."""
+    try:
+        ((content, charset),) = decode_header(word[0])
+        return content.decode(charset or "ascii", "replace") if isinstance(content, bytes) else content
+    except (ValueError, LookupError, MessageError):
+        return word[0]
 
 
 def _stands_in(text: str, form: str) -> bool:
     """Whether it is there as an address of its own, and not as a part of a longer one."""
+    if form not in text:
+        return False
+    if form.endswith("@"):
+        return re.search(rf"(?<![\w.-]){re.escape(form)}", text) is not None
     return re.search(rf"(?<![\w.+-]){re.escape(form)}(?!-|\w|\.\w)", text) is not None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import Final, Self
@@ -80,6 +80,14 @@ _BY_OID: Final = {oid: cipher for cipher, oid in _OIDS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deciphered:
+    """What a key made of encrypted content; not `is_whole` where its padding is wrong."""
+
+    content: bytes = field(repr=False)
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContentEncryption:
     """A contentEncryptionAlgorithm: the cipher with its IV or nonce; `tag_size` in octets is 0 for CBC."""
 
@@ -142,10 +150,21 @@ class ContentEncryption:
 
         `authenticated` is what the tag covers besides the content.
         """
+        found = self.decipher(encrypted, key=key, tag=tag, authenticated=authenticated)
+        return found.content if found is not None and found.is_whole else None
+
+    def decipher(
+        self, encrypted: bytes | memoryview, *, key: bytes, tag: bytes = b"", authenticated: bytes = b""
+    ) -> Deciphered | None:
+        """The content; of CBC also its blocks where the padding is wrong, for whoever must not tell one from the other.
+
+        None where tag or length are wrong.
+        """
         try:
             if self.cipher.is_authenticated:
-                return self._decrypt_gcm(encrypted, key=key, tag=tag, authenticated=authenticated)
-            return self._decrypt_cbc(encrypted, key=key)
+                content = self._decrypt_gcm(encrypted, key=key, tag=tag, authenticated=authenticated)
+                return None if content is None else Deciphered(content=content, is_whole=True)
+            return self._decipher_cbc(encrypted, key=key)
         except (InvalidTag, ValueError):
             return None
 
@@ -162,14 +181,19 @@ class ContentEncryption:
         decryptor.finalize()
         return content
 
-    def _decrypt_cbc(self, encrypted: bytes | memoryview, *, key: bytes) -> bytes:
+    def _decipher_cbc(self, encrypted: bytes | memoryview, *, key: bytes) -> Deciphered | None:
         """RFC 5652 6.3: every octet of the padding is checked."""
         decryptor = Cipher(algorithms.AES(key), modes.CBC(self.iv)).decryptor()
         padded = decryptor.update(encrypted)
         decryptor.finalize()
+        if not padded:
+            return None
         unpadder = PKCS7(8 * BLOCK).unpadder()
-        last = unpadder.update(padded[-BLOCK:]) + unpadder.finalize()
-        return padded[: len(padded) - BLOCK + len(last)]
+        try:
+            last = unpadder.update(padded[-BLOCK:]) + unpadder.finalize()
+        except ValueError:
+            return Deciphered(content=padded, is_whole=False)
+        return Deciphered(content=padded[: len(padded) - BLOCK + len(last)], is_whole=True)
 
 
 def _gcm_parameters(element: Element) -> tuple[bytes, int]:

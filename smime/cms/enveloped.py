@@ -69,10 +69,11 @@ class OpeningKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedContent:
-    """What sealed content opened to, and the certificate whose key did it."""
+    """What sealed content opened to, and the certificate whose key did it; not `is_whole` where the padding is wrong."""
 
     data: bytes = field(repr=False)
     certificate: Certificate
+    is_whole: bool
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -197,7 +198,8 @@ def open_content(enveloped: Enveloped, *, keys: Sequence[OpeningKey]) -> Iterato
 
     The first is the content where the cipher proves it. CBC does not: about one in 256 changed messages, or keys that
     a broken recipient gives, opens to garbage, so whoever cannot use what came takes the next, until DecryptionFailed
-    says that there is none. It stands for everything that fails: a wrong key, padding or tag, and an algorithm not
+    says that there is none. What is not whole has a wrong padding, and is to be read like the rest before it is thrown
+    away: how long a refusal takes must not tell which it was. DecryptionFailed stands for everything that fails: a wrong key, padding or tag, and an algorithm not
     known here. NoKeyForMessage where the recipients name none of the keys. Every key that fits, at most 8, is used
     once, on the first recipient that names it, whether or not another has opened the content already.
     """
@@ -207,11 +209,11 @@ def open_content(enveloped: Enveloped, *, keys: Sequence[OpeningKey]) -> Iterato
     size = enveloped.cipher.key_size
     found = [(content_key(info, key=opening.key, size=size), opening.certificate) for info, opening in fitting]
     for key, certificate in found:
-        content = enveloped.encryption.decrypt(
+        made = enveloped.encryption.decipher(
             enveloped.encrypted, key=key, tag=enveloped.tag, authenticated=enveloped.attributes
         )
-        if content is not None:
-            yield OpenedContent(data=content, certificate=certificate)
+        if made is not None:
+            yield OpenedContent(data=made.content, certificate=certificate, is_whole=made.is_whole)
     raise DecryptionFailed
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from formats.errors import Refusal
 from smime.cms.ciphers import ContentCipher, ContentEncryption
-from smime.cms.enveloped import OpeningKey, seal_content
+from smime.cms.enveloped import OpenedContent, OpeningKey, open_content, seal_content
 from smime.cms.errors import CmsMalformed, DecryptionFailed, NoKeyForMessage
 from smime.cms.recipients import write_recipient
 from smime.decrypt import INNER_LEFT_OUT, INNER_TAKEN, OpenedMail, open_sealed, read_sealed
@@ -235,3 +235,19 @@ def test_a_broken_recipient_does_not_spoil_a_good_one(alice: Person, alice_rsa: 
     assert found.certificate == alice_rsa.certificate
     with pytest.raises(DecryptionFailed):
         open_sealed(read_sealed(read_message(message)), keys=keys[:1])
+
+
+def test_wrong_padding_is_read_like_the_rest_and_never_opens(alice: Person) -> None:
+    """How long it takes to refuse must not tell that the padding was wrong; what is read is what was deciphered."""
+    encryption = encryption_with(ContentCipher.AES256_CBC)
+    encrypted = b"".join(encryption.encrypt(ENTITY + bytes(16), key=CONTENT_KEY)[0])[:-16]
+    good = write_recipient(alice.certificate, content_key=CONTENT_KEY)
+    message = read_message(wrapped(put_together([good], encryption=encryption, encrypted=encrypted)))
+    keys = [OpeningKey(certificate=alice.certificate, key=alice.key)]
+    sealed_mail = read_sealed(message)
+    with pytest.raises(DecryptionFailed):
+        open_sealed(sealed_mail, keys=keys)
+    found: list[OpenedContent] = []
+    with suppress(DecryptionFailed):
+        found.extend(open_content(sealed_mail.enveloped, keys=keys))
+    assert [(one.is_whole, one.data.startswith(ENTITY)) for one in found] == [(False, True)]

@@ -157,7 +157,10 @@ def test_sealed_to_nobody_is_refused() -> None:
     ],
 )
 def test_field_in_which_a_blind_mailbox_stands_is_left_out(field: str) -> None:
-    blind = [Mailbox.parse(text) for text in ("bob@x.example", "someone@xn--bcher-kva.example")]
+    blind = [
+        Mailbox.parse(text)
+        for text in ("bob@x.example", "someone@xn--bcher-kva.example", "\u00c9va@b\u00fccher.example")
+    ]
     message = letter(f"To: alice@x.example\r\n{field}\r\nX-Other: bobby@x.example, bob@x.example.org\r\n")
     prepared = prepare(message, blind=blind)
     assert prepared.changes == ("bcc-dropped",)
@@ -169,3 +172,15 @@ def test_field_in_which_a_blind_mailbox_stands_is_left_out(field: str) -> None:
 def test_what_the_sender_shows_is_left_whoever_stands_in_it() -> None:
     message = letter("To: bob@x.example\r\nReply-To: bob@x.example\r\n")
     assert prepare(message, blind=[Mailbox.parse("bob@x.example")]).changes == ()
+
+
+def test_sender_who_gets_a_blind_copy_hides_nothing() -> None:
+    message = letter(
+        "To: bob@x.example\r\nSubject: ticket of alice@campus.example\r\nDisposition-Notification-To: alice@campus.example\r\n"
+    )
+    assert prepare(message, blind=[Mailbox.parse("alice@campus.example")]).changes == ()
+
+
+def test_what_is_written_by_hand_stays() -> None:
+    message = letter("To: bob@x.example\r\nReferences: <carol@x.example>\r\nComments: for carol@x.example\r\n")
+    assert prepare(message, blind=[Mailbox.parse("carol@x.example")]).changes == ()

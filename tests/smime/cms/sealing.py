@@ -34,7 +34,7 @@ def opened(data: bytes, *people: Person) -> bytes:
 
 
 def first_content(enveloped: Enveloped, *, keys: Sequence[OpeningKey]) -> bytes:
-    return next(open_content(enveloped, keys=keys)).data
+    return next(one.data for one in open_content(enveloped, keys=keys) if one.is_whole)
 
 
 def opening(one: Person) -> OpeningKey:
