@@ -230,9 +230,11 @@ def _in_pieces(waiting: deque[Sealed], *, skipped: Sequence[str], record: str) -
     """An EncryptedJson message by message: the text of all of them at once would be as large again, and more."""
     before = '{"messages":['
     while waiting:
-        one = waiting.popleft()
-        envelope = EnvelopeJson(envelope_to=list(one.envelope_to), message=answers.as_base64(one.data))
-        yield (before + envelope.model_dump_json()).encode()
+        yield (before + _envelope_json(waiting.popleft())).encode()
         before = ","
     rest = EncryptedJson(messages=[], skipped=list(skipped), record=record)
     yield b"]," + rest.model_dump_json(exclude={"messages"}).removeprefix("{").encode()
+
+
+def _envelope_json(one: Sealed) -> str:
+    return EnvelopeJson(envelope_to=list(one.envelope_to), message=answers.as_base64(one.data)).model_dump_json()

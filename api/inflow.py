@@ -26,8 +26,6 @@ LIGHT: Final = 1024 * 1024
 STRANGERS_LIGHT: Final = 128 * 1024
 # What JSON brings is there as text and, decoded from base64, once more.
 _JSON_WEIGHT: Final = 2
-# One letter beyond the sixteen-bit ones makes four octets of each of its text.
-_WIDE_WEIGHT: Final = 5
 _LENGTH_DIGITS: Final = 15
 
 
@@ -161,11 +159,7 @@ class Inflow:
         except TimeoutError:
             raise RequestTimeout("the body of the request came too slowly") from None
         if message["type"] == "http.request":
-            body = message.get("body", b"")
-            self._count += len(body)
-            if self._weight == _JSON_WEIGHT and not body.isascii():
-                self._weight = _WIDE_WEIGHT
-                self._hold(self._declared or 0)
+            self._count += len(message.get("body", b""))
             if self._count > self._limit:
                 raise self._too_large()
             self._hold(self._count)

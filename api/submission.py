@@ -11,6 +11,7 @@ import base64
 import binascii
 import json
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -42,6 +43,10 @@ FILES: Final = 1_000
 # Commas and brackets in JSON: a thousand recipients, each with some in quotes.
 MARKS: Final = 16 * 1024
 IN_A_THREAD: Final = 256 * 1024
+# The text `message`, in which no letter is written by its number: base64 needs none.
+_MESSAGE: Final = re.compile(rb'"message"[ \t\r\n]*:[ \t\r\n]*"([^"\\\x80-\xff]*(?:\\[^u][^"\\\x80-\xff]*)*)"')
+# Octets of a letter that is written by its number.
+_ESCAPE: Final = 6
 _BLANKS: Final = re.compile(r"[\t\n\r ]+")
 
 
@@ -198,28 +203,64 @@ def _closed_object(properties: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _open_json(body: bytes, limit: int, texts: int) -> tuple[bytes, dict[str, Any]]:
-    # Base64 holds none of these; each may become an object of fifty octets, and no parser is bounded by itself.
-    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MARKS:
-        raise BodyTooLarge("the JSON object has too many members and items")
-    members = strict_json.read_object(body)
+    """The message and the other members.
+
+    Of a large body the message is cut out first: no parser is bounded by itself, and one escape or one letter beyond
+    ASCII makes four octets of each of its text.
+    """
+    rest, mark, cut_out = _without_message(body, texts) if len(body) > IN_A_THREAD else (body, None, "")
+    members = _read_members(rest)
     text = members.pop("message", None)
+    if mark is not None and text != mark:
+        raise MessageMissing("the text `message` is not a member of the object itself", pointers=("/message",))
     if not isinstance(text, str) or not text:
         raise MessageMissing("the JSON object has no text `message`", pointers=("/message",))
-    message = _decode(text)
+    message = _decode(text if mark is None else cut_out)
     if len(message) > limit:
         raise BodyTooLarge(f"the message is limited to {limit} octets")
-    if len(json.dumps(members)) > texts:
+    if len(json.dumps(members, ensure_ascii=False).encode()) > texts:
         raise BodyTooLarge("the members beside the message are too large")
     return message, members
 
 
+def _without_message(body: bytes, texts: int) -> tuple[bytes, str, str]:
+    """The object with a mark in place of its text `message`, the mark, and the text."""
+    found = _MESSAGE.search(body)
+    if found is None:
+        if b'"message"' in body:
+            raise _not_base64()
+        raise MessageMissing("the JSON object has no text `message`", pointers=("/message",))
+    begin, end = found.span(1)
+    if len(body) - (end - begin) > _ESCAPE * texts + SMALL:
+        raise BodyTooLarge("the members beside the message are too large")
+    mark = secrets.token_hex()
+    try:
+        text: str = json.loads(b'"' + found[1] + b'"')
+    except ValueError:  # a line end or another control that is not escaped, a letter that is none
+        raise JsonMalformed("the text `message` is not well-formed JSON") from None
+    return body[:begin] + mark.encode() + body[end:], mark, text
+
+
+def _read_members(body: bytes) -> dict[str, Any]:
+    # Each of these may become an object of fifty octets; base64 holds none of them.
+    if sum(body.count(sign) for sign in (b",", b"[", b"{")) > MARKS:
+        raise BodyTooLarge("the JSON object has too many members and items")
+    return strict_json.read_object(body)
+
+
 def _decode(text: str) -> bytes:
     """Base64 or base64url (RFC 4648 4 and 5), also broken into lines, padding optional."""
+    if not text.isascii():
+        raise _not_base64()
     plain = _BLANKS.sub("", text).rstrip("=").replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise Base64Malformed("the member `message` is not base64", pointers=("/message",)) from None
+        raise _not_base64() from None
+
+
+def _not_base64() -> Base64Malformed:
+    return Base64Malformed("the member `message` is not base64", pointers=("/message",))
 
 
 def _given(message: bytes) -> bytes:

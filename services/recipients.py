@@ -76,11 +76,11 @@ def _ours(context: Context, keys: Sequence[str], *, now: datetime) -> Found:
 
 def _given(context: Context, mailboxes: Sequence[Mailbox], parts: Sequence[bytes], *, now: datetime) -> Found:
     """(1) read them all, without their issuers (2) each names a recipient (3) each can be sealed to (4) none is ours and revoked."""
-    read = _without_chains(dict.fromkeys(one for part in parts for one in Certificate.read_many(part)))  # (1)
+    wanted = {mailbox.key for mailbox in mailboxes}
+    read = _without_chains(dict.fromkeys(one for part in parts for one in Certificate.read_many(part)), wanted)  # (1)
     if len(read) > MAX_RECIPIENTS:
         raise TooManyRecipients(f"more than {MAX_RECIPIENTS} certificates", pointers=_CERTIFICATE)
-    wanted = {mailbox.key for mailbox in mailboxes}
-    named = [(one, {mailbox.key for mailbox in Addresses.of(one).mailboxes}) for one in read]
+    named = [(one, _named(one)) for one in read]
     for certificate, keys in named:
         if not keys & wanted:  # (2)
             raise _refused(certificate, "names nobody in `to`, To, Cc or Bcc")
@@ -92,10 +92,14 @@ def _given(context: Context, mailboxes: Sequence[Mailbox], parts: Sequence[bytes
     return _by_mailbox(named, wanted)
 
 
-def _without_chains(given: Iterable[Certificate]) -> list[Certificate]:
-    """Without the CAs: who sends a certificate along often has it with its chain in one file."""
+def _without_chains(given: Iterable[Certificate], wanted: set[str]) -> list[Certificate]:
+    """Without the CAs that are nobody's: who sends a certificate along often has it with its chain in one file."""
     read = list(given)
-    return [one for one in read if not one.is_ca] or read
+    return [one for one in read if not one.is_ca or wanted & _named(one)] or read
+
+
+def _named(certificate: Certificate) -> set[str]:
+    return {mailbox.key for mailbox in Addresses.of(certificate).mailboxes}
 
 
 def _refuse_revoked(context: Context, given: Sequence[Certificate]) -> None:

@@ -120,8 +120,8 @@ async def decrypt(
         tried = case.kept[0].row
         serials = " ".join(one.row.serial for one in case.kept)
         entry = _entry(context, principal, data, case, tried, action="message.decryption_failed", tried=serials)
-        await _record(context, entry)  # (4)
         failures.count(key_ids)
+        await _record(context, entry)  # (4)
         raise DecryptionFailed from None
     await _record(context, found[1])
     return found[0]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import base64
+import gc
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.inflow import Basin
 from api.site import INFLOW_OCTETS
 from formats.certificate import Certificate
+from services.messages.encrypt import Sealed
 from smime.message import read_message
 from tests.api.door import PKCS10, RFC822, Door, refused
+from tests.api.made_up import Client
 from tests.campus import csr
 from tests.mails import SENDER
 from tests.sealed import PrivateKey, Reader, giant, stranger
@@ -43,6 +49,22 @@ def sealed(door: Door, message: bytes, **more: Any) -> httpx.Response:
     answer = encrypt(door, message, **more)
     assert answer.status_code == 200, answer.text
     return answer
+
+
+def breaking_off(app: ASGIApp, *, left: list[Sealed]) -> ASGIApp:
+    """The application as a client finds it that goes away when the answer's body begins; and what is left of that."""
+
+    async def called(scope: Scope, receive: Receive, send: Send) -> None:
+        async def cut(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                raise OSError("the client has gone away")
+            await send(message)
+
+        await app({**scope, "asgi": {"version": "3.0", "spec_version": "2.4"}}, receive, cut)
+        left.extend(one for one in gc.get_objects() if isinstance(one, Sealed))
+        await send({"type": "http.response.body", "body": b""})
+
+    return called
 
 
 # --- what comes out ---------------------------------------------------------------------------------------------------
@@ -183,6 +205,52 @@ def test_json_of_very_many_items_is_refused_before_it_is_read(door: Door, items:
     answer = door.post("/v1/encrypt", content=body, headers={"Content-Type": "application/json"})
     refused(answer, "body_too_large", 413)
     assert "items" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"message": "' + b"A" * 300_000 + b'\\u0041"}', "base64_malformed"),
+        (b'{"message": "' + b"A" * 300_000 + "\u00e9".encode() + b'"}', "base64_malformed"),
+        (b'{"options": {"message": "' + b"A" * 300_000 + b'"}}', "message_missing"),
+        (b'{"options": {"message": "' + b"A" * 300_000 + b'"}, "message": "QQ=="}', "message_missing"),
+        (b'{"message": "QQ==", "identity": "' + b"a" * 4_000_000 + b'"}', "body_too_large"),
+        (b'{"message": "' + b"A" * 300_000 + b'", "message": "QQ=="}', "parameter_twice"),
+        (b'{"message": "' + b"A" * 300_000 + b'\n"}', "json_malformed"),
+        (b'{"messages": "' + b"A" * 300_000 + b'"}', "message_missing"),
+    ],
+    ids=["escape", "letter", "within", "within and beside", "other text", "twice", "line end", "absent"],
+)
+def test_large_json_is_read_as_small_json_is(door: Door, body: bytes, code: str) -> None:
+    answer = door.post("/v1/encrypt", content=body, headers={"Content-Type": "application/json"})
+    refused(answer, code, 413 if code == "body_too_large" else 400)
+
+
+def test_large_message_in_json_beside_letters_beyond_ascii(door: Door) -> None:
+    reader(door, ALICE)
+    message = letter(door) + b"one line more\r\n" * 40_000
+    lines = base64.encodebytes(message).decode()
+    for ascii_only in (True, False):
+        body = json.dumps(
+            {"to": [ALICE, "\u00e9va@campus.example"], "missing": "skip", "message": lines}, ensure_ascii=ascii_only
+        )
+        answer = door.post("/v1/encrypt", content=body.encode(), headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["skipped"]) == (200, ["\u00e9va@campus.example"])
+
+
+def test_answer_that_breaks_off_gives_its_memory_back(door: Door) -> None:
+    for mailbox in (ALICE, BOB):
+        reader(door, mailbox)
+    message = letter(door, more=f"\r\nBcc: {BOB}") + b"one line more\r\n" * 40_000
+    left: list[Sealed] = []
+    cut_off = replace(door, client=Client(breaking_off(door.client.app, left=left)))
+    gc.collect()
+    gc.disable()
+    try:
+        assert cut_off.post("/v1/encrypt", content=message, headers={**RFC822, **JSON}).content == b""
+    finally:
+        gc.enable()
+    assert left == []
 
 
 def test_thousand_long_addresses(door: Door) -> None:

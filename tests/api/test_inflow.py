@@ -275,19 +275,3 @@ def test_key_has_its_share_and_leaves_the_rest_to_others() -> None:
         one.fill(LIGHT + 1, more_than=0)
     other.fill(2 * LIGHT, more_than=0)
     assert shares.all.held == 3 * LIGHT
-
-
-def test_json_beyond_ascii_takes_the_room_that_its_text_takes() -> None:
-    async def run() -> None:
-        basin = Basin(LIGHT)
-        body = inflow(
-            messages(b"{", "\U0001f4e8".encode()), basin=basin, content_length="5", content_type="application/json"
-        )
-        await body.receive()
-        assert basin.held == 10
-        await body.receive()
-        assert basin.held == 25
-        body.release()
-        assert basin.held == 0
-
-    asyncio.run(run())
