@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from api.errors import TooManyRequests
@@ -71,6 +72,7 @@ class Pace:
             self._buckets.popitem(last=False)
 
 
+@lru_cache(maxsize=KEYS)
 def network_of(address: str | None, *, v6_prefix: int = 64) -> str:
     """The network that an address counts for, /24 or /64, as a key of a pace; one for all that have no address."""
     try:
