@@ -16,7 +16,7 @@ from typing import Final
 
 from ca import reasons, requests
 from ca.errors import ReasonNotAllowed
-from db import authorities, certificates, enrolments, jobs
+from db import authorities, certificates, enrolments, idempotency, jobs
 from db.engine import Read, Write, new_id
 from db.enrolments import EnrolmentRow
 from db.jobs import Lease
@@ -197,8 +197,14 @@ def _page(context: Context, session: Session, *, status: str | None, limit: int)
     return issuing.page(context, session.principal, narrowed=narrowed, before_id=None, limit=limit)
 
 
-def _refuse_more(context: Context, session: Session) -> None:
-    """Nobody needs so many; who has them in a hurry fills the register, and the list in which they are ended."""
+def _refuse_more(context: Context, session: Session, once: str) -> None:
+    """Nobody needs so many; who has them in a hurry fills the register, and the list in which they are ended.
+
+    A form that is sent again makes no more.
+    """
+    with context.database.read() as read:
+        if idempotency.find(read, session.enrolment_id, _once(once)) is not None:
+            return
     active = _page(context, session, status="active", limit=ACTIVE_SHOWN)
     if sum(one.proof == "link" for one in active) >= ACTIVE_AT_MOST:
         raise TooManyCertificates(f"{session.mailbox} has {ACTIVE_AT_MOST} certificates that are valid now")
@@ -209,7 +215,7 @@ def make_file(context: Context, session: Session, *, key: str, file_format: str,
     _require_open(context, session)
     if key not in KEY_KINDS:
         raise ChoiceUnknown(f"the kind of a key is one of {', '.join(KEY_KINDS)}", pointers=("/key",))
-    _refuse_more(context, session)
+    _refuse_more(context, session, once)
     return handover.issue(
         context,
         session.principal,
@@ -223,7 +229,7 @@ def make_file(context: Context, session: Session, *, key: str, file_format: str,
 def certify_request(context: Context, session: Session, *, request: bytes, once: str) -> CertificateView:
     """A certificate for the key of a PKCS#10 request; the same form sent again gives the same certificate."""
     _require_open(context, session)
-    _refuse_more(context, session)
+    _refuse_more(context, session, once)
     order = Order(request=request, mailboxes=(_certified(context, session),))
     return issuing.issue(context, session.principal, order=order, idempotency_key=_once(once))
 
