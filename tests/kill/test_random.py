@@ -176,8 +176,10 @@ def test_killed_at_any_time_everything_acknowledged_is_there(
 
 
 def run(url: str, folder: Path, *, kills: int) -> str:
-    told, left, keys = Acknowledged(), 0, list[str]()
-    for _ in range(kills):
+    """So many kills, and on a machine that is too busy for anything of a kind to be acknowledged, up to twice as many."""
+    told, left, done, keys = Acknowledged(), 0, 0, list[str]()
+    while done < kills or (not all(told.counts.values()) and done < 2 * kills):
+        done += 1
         with serve(folder, MAILSEAL_DATABASE_URL=url, MAILSEAL_LOG_LEVEL="error") as served:
             all_there(served, url, told)
             keys = keys or prepare(served)
@@ -185,7 +187,7 @@ def run(url: str, folder: Path, *, kills: int) -> str:
             served.post("/v1/certificates", status=201, content=REQUESTS[0], headers=PKCS10)
             asyncio.run(load(served, told, keys=keys, seconds=random.uniform(*LOAD_SECONDS)))
         left += "intended" in states(url)
-    assert all([told.issued, told.revoked, told.records, told.keys])
+    assert all(told.counts.values()), told.counts
     with serve(folder, MAILSEAL_DATABASE_URL=url, MAILSEAL_LOG_LEVEL="error") as served:
         settled_in_time(url)
         letters = each_letter_once(served, url)
@@ -195,7 +197,7 @@ def run(url: str, folder: Path, *, kills: int) -> str:
     # Otherwise the settling of intents was never put to the test: five of twenty kills, and one of five.
     assert left >= kills // 4
     there = f"acknowledged and there: {told.counts}, letters {letters}"
-    return f"{kills} kills, {left} of them with open intents; {there}"
+    return f"{done} kills, {left} of them with open intents; {there}"
 
 
 def prepare(served: Served) -> list[str]:
