@@ -23,8 +23,8 @@ class Site:
     """`public_url` has no slash at its end; `message_octets` bounds a decoded message; silences and durations are in seconds.
 
     `inflow_octets` bounds the bodies that are held at a time for callers with a key, `caller_octets` those for one key,
-    `strangers_octets` those for all
-    others and `network_octets` those for one network of them; `rate_limit` the requests of a key a minute, 0 is no limit.
+    `strangers_octets` those for all others and `network_octets` those for one network of them; `rate_limit` bounds the
+    requests of a key a minute, 0 is no limit.
     """
 
     public_url: str

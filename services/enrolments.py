@@ -72,8 +72,8 @@ class OpenedSession:
 def request_link(context: Context, *, address: str, request_id: str) -> None:
     """Mail a link to an address of the campus; MailboxError if it cannot be read.
 
-    For a foreign address, and for one that was sent three letters within the hour, under whatever detail, nothing
-    happens, and nothing tells.
+    For a foreign address nothing happens, nor for one that was sent three letters within the hour, where all details
+    of a mailbox count as one; and nothing tells.
     Nobody's address is looked up, so it is the same for known and unknown people. What a link costs is drawn in every
     case; the seal and the commit, some milliseconds, are not, so the door answers after a least time.
     """
